@@ -1,0 +1,34 @@
+"""A learned image codec made for lossy channels. Modules in the order of the data:
+
+cli           python -m codec encode | decode | evaluate | info | train: options
+verbs         what they do
+images        files of any kind <-> uint8 [H, W, 3], padding to whole blocks
+model         Codec: the main path, in one file
+rate          a rate in bits per pixel -> shares of the three granularities
+granularity   information density -> which block is coarse, medium, fine
+encoder       picture -> unit vectors at three grids
+quantizer     unit vectors <-> indices
+tokens        Tokens: index, level, known
+quadtree      levels of a block's quarters <-> levels of its tokens
+interleave    which block travels in which slice
+entropy       symbols <-> bytes
+payload       granularity and indices of some blocks <-> bytes
+slices        one slice: flags, payload, checksum
+bitstream     Tokens <-> slices that decode alone; the .vqs file
+predictor     masked transformer: what a hole probably holds
+conceal       tokens with holes -> guesses and confidence
+decoder       codewords, granularity, confidence -> picture
+quality       picture against picture
+perceptual    `squeeze`, a perceptual distance on weights the user points at
+evaluate      a folder of pictures -> a table of rate, distortion and robustness
+checkpoint    weights on disk
+files         writing, whole or not at all
+layers        blocks shared by the networks
+config        their sizes
+errors        what can go wrong
+training      how the weights were made
+
+Shape letters: B batch, T frames, C channels, H W pixels, h w blocks of 16x16 (h_l w_l the grid of
+level l: h*2^l), L levels (0 coarse, 1 medium, 2 fine), N tokens, M holes, K codewords, D dimensions
+of a codeword, W also the width of the predictor.
+"""

@@ -1,0 +1,220 @@
+"""Bitstream: the tokens of a picture <-> slices, in any order and number <-> the .vqs file.
+
+A .vqs file is a header, then for each slice its length (7 bits a byte, lowest first, top bit set if
+more bytes follow), its payload and its checksum. The flags, common to all slices, stand in the header:
+
+    magic     2 bytes   "VQ"
+    version   1 byte    1
+    flags     1 byte    see codec/slices.py
+    height    2 bytes   pixels, 16 to 16384
+    width     2 bytes
+    model     3 bytes   start of the model hash
+    slices    1 byte    1 to 255
+
+    56 51 01 ad 02 00 03 00 3f 91 0c 04   512 x 768 pixels, K = 1024, mixed, static, interleaved, 4 slices
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from codec import entropy, interleave
+from codec.config import BLOCK
+from codec.entropy import Tables
+from codec.errors import BitstreamError, RequestError
+from codec.payload import declared_tokens
+from codec.slices import CHECKSUM, MAX_SLICES, Flags, Place, decode_slice, encode_slice
+from codec.tokens import Tokens, merge, select
+
+MIN_SIDE, MAX_SIDE = BLOCK, 16384  # 16384: the counts in a payload stay within the coder's 24 bits
+HEADER = struct.Struct(">2sBBHH3sB")
+MAGIC, VERSION = b"VQ", 1
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSlice:
+    """A slice on its way.
+
+    Attributes:
+        index, count: Slice `index` of `count` of its picture.
+        tokens: Tokens inside, as the sender counted them (read from a file: as the slice itself says).
+        data: Flags, payload, checksum.
+    """
+
+    index: int
+    count: int
+    tokens: int
+    data: bytes
+
+
+def grid_of(size: tuple[int, int]) -> tuple[int, int]:
+    """(H, W) in pixels to (h, w) in blocks, rounded up.
+
+    >>> grid_of((512, 770))
+    (32, 49)
+    """
+    return -(-size[0] // BLOCK), -(-size[1] // BLOCK)
+
+
+def encode_slices(
+    tokens: Tokens, count: int, interleave_method: str, entropy_model: str, tables: Tables, model_hash: bytes
+) -> list[TokenSlice]:
+    """Tokens to `count` slices.
+
+    Args:
+        tokens: All known, indices below `tables.codes`.
+        count: 1 to 255, at most one for each block.
+        interleave_method: One of `interleave.METHODS`.
+        entropy_model: One of `entropy.MODELS`.
+        tables: Probabilities of the indices.
+        model_hash: Digest of the weights, 4 bytes or more.
+
+    Raises:
+        RequestError: If count or a method is none of these, or the grid is too large.
+        ValueError: If tokens are lost, or an index is too large.
+    """
+    most = min(MAX_SLICES, tokens.grid[0] * tokens.grid[1])
+    if not 1 <= count <= most:
+        raise RequestError("slices", f"must be from 1 to {most} (at most one for each block)", count)
+    if max(tokens.grid) * BLOCK > MAX_SIDE:
+        raise RequestError("picture", f"sides must be at most {MAX_SIDE} pixels", tokens.grid, "Cut it into parts")
+    if entropy_model not in entropy.MODELS:
+        raise RequestError("entropy", "unknown model", entropy_model, f"Available: {', '.join(entropy.MODELS)}")
+    if not tokens.known.all():
+        raise ValueError(f"only whole pictures can be sent, got {int((~tokens.known).sum())} lost tokens")
+    tokens.check_codes(tables.codes)
+    flags = Flags(entropy_model, bool(tokens.level.any()), interleave_method, tables.codes)
+    slices = []
+    for index, blocks in enumerate(interleave.partition(tokens.grid, count, interleave_method)):
+        part = select(tokens, blocks)
+        data = encode_slice(part, flags, Place(index, count, tokens.grid, model_hash), tables)
+        slices.append(TokenSlice(index, count, len(part.level), data))
+    return slices
+
+
+def assemble(
+    grid: tuple[int, int], slices: Sequence[TokenSlice], tables: Tables, model_hash: bytes
+) -> tuple[Tokens, int]:
+    """Slices that arrived, in any order, to tokens; blocks of missing or damaged slices are lost.
+
+    Returns:
+        The tokens, and how many of the slices were damaged.
+    """
+    parts, corrupt = [], 0
+    for piece in slices:
+        try:
+            parts.append(decode_slice(piece.data, Place(piece.index, piece.count, grid, model_hash), tables))
+        except BitstreamError:
+            corrupt += 1
+    return merge(grid, parts), corrupt
+
+
+@dataclass(frozen=True)
+class VqsFile:
+    """A .vqs file in its parts.
+
+    Attributes:
+        size: (H, W) in pixels.
+        model: First 3 bytes of the model hash.
+        flags: Common to all slices.
+        slices: All of them, in order.
+    """
+
+    size: tuple[int, int]
+    model: bytes
+    flags: Flags
+    slices: tuple[TokenSlice, ...]
+
+
+def write_vqs(size: tuple[int, int], slices: Sequence[TokenSlice], model_hash: bytes) -> bytes:
+    """All slices of one picture of (H, W) pixels to the bytes of a .vqs file.
+
+    Raises:
+        RequestError: If a side is not in 16..16384, or slices are missing or not in order.
+    """
+    if not MIN_SIDE <= min(size) <= max(size) <= MAX_SIDE:
+        raise RequestError("picture", f"sides must be from {MIN_SIDE} to {MAX_SIDE} pixels", size)
+    order = [(piece.index, piece.count) for piece in slices]
+    if not order or order != [(i, len(slices)) for i in range(len(slices))]:
+        raise RequestError("slices", "a file holds every slice of a picture, in order", order)
+    flags = slices[0].data[0]
+    assert all(piece.data[0] == flags for piece in slices), "slices of one picture have the same flags"
+    header = HEADER.pack(MAGIC, VERSION, flags, *size, model_hash[:3], len(slices))
+    return header + b"".join(_pack_length(len(piece.data) - 1) + piece.data[1:] for piece in slices)
+
+
+def read_vqs(data: bytes, name: str = "stream", model_hash: bytes | None = None) -> VqsFile:
+    """The bytes of a .vqs file to its slices, which are not decoded yet: that is for `assemble`.
+
+    Args:
+        data: The whole file.
+        name: What to call it in errors.
+        model_hash: Digest of the weights at hand; None takes a file of any.
+
+    Raises:
+        BitstreamError: If it is no .vqs file, of another version or model, cut short, or too long.
+    """
+    if len(data) < HEADER.size:
+        raise BitstreamError(f"{name}, offset 0, header", f"must have {HEADER.size} bytes", len(data))
+    magic, version, byte, height, width, model, count = HEADER.unpack_from(data)
+    if magic != MAGIC:
+        raise BitstreamError(f"{name}, offset 0, magic", f"a .vqs file starts with {MAGIC!r}", magic)
+    if version != VERSION:
+        raise BitstreamError(f"{name}, offset 2, version", f"this reader knows version {VERSION}", version)
+    flags = Flags.parse(byte, f"{name}, offset 3, flags")
+    for offset, field, side in ((4, "height", height), (6, "width", width)):
+        if not MIN_SIDE <= side <= MAX_SIDE:
+            rule = f"must be from {MIN_SIDE} to {MAX_SIDE}"
+            raise BitstreamError(f"{name}, offset {offset}, {field}", rule, side)
+    grid = grid_of((height, width))
+    if not 1 <= count <= min(MAX_SLICES, grid[0] * grid[1]):
+        rule = f"must be from 1 to {min(MAX_SLICES, grid[0] * grid[1])}"
+        raise BitstreamError(f"{name}, offset {HEADER.size - 1}, slices", rule, count)
+    if model_hash is not None and model != model_hash[:3]:
+        rule = f"the weights at hand are {model_hash[:3].hex()}"
+        raise BitstreamError(f"{name}, offset 8, model", rule, model.hex(), "Point at the weights it was made with")
+    slices = [
+        TokenSlice(index, count, _declared(body, grid, index, count, flags), bytes([byte]) + body)
+        for index, body in enumerate(_split(data, count, name))
+    ]
+    return VqsFile((height, width), model, flags, tuple(slices))
+
+
+def _declared(body: bytes, grid: tuple[int, int], index: int, count: int, flags: Flags) -> int:
+    blocks = interleave.part_size(grid[0] * grid[1], count, index)
+    return declared_tokens(body[: -CHECKSUM.size], blocks, flags.mixed)
+
+
+def _split(data: bytes, count: int, name: str) -> list[bytes]:
+    """Payload and checksum of each slice of a file; nothing may be missing or left over."""
+    bodies, offset = [], HEADER.size
+    for index in range(count):
+        where = f"{name}, offset {offset}, length of slice {index}"
+        length, start = _parse_length(data, offset, where)
+        offset = start + length
+        if not CHECKSUM.size <= length <= len(data) - start:
+            rule = f"must be from {CHECKSUM.size} to {len(data) - start}, the bytes that are left"
+            raise BitstreamError(where, rule, length, "The file is cut short or damaged")
+        bodies.append(data[start:offset])
+    if offset != len(data):
+        raise BitstreamError(f"{name}, offset {offset}", "the file must end here", f"{len(data) - offset} more bytes")
+    return bodies
+
+
+def _pack_length(length: int) -> bytes:
+    """7 bits a byte, lowest first, top bit set if more follow (LEB128)."""
+    out = bytearray()
+    while length > 0x7F:
+        out.append(length & 0x7F | 0x80)
+        length >>= 7
+    return bytes([*out, length])
+
+
+def _parse_length(data: bytes, offset: int, where: str) -> tuple[int, int]:
+    """Inverse of `_pack_length`: the length, and the offset behind it."""
+    length = 0
+    for number, byte in enumerate(data[offset : offset + 4]):
+        length |= (byte & 0x7F) << 7 * number
+        if byte < 0x80:
+            return length, offset + number + 1
+    raise BitstreamError(where, "no end of it within 4 bytes", data[offset : offset + 4].hex(), "The file is damaged")

@@ -1,0 +1,22 @@
+"""Files are written whole or not at all: an older one is never lost to a failed write."""
+
+import os
+from pathlib import Path
+
+from codec.errors import RequestError
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write under a temporary name in the same folder, then move into place.
+
+    Raises:
+        RequestError: If the file cannot be written; then nothing has changed.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        raise RequestError(str(path), f"cannot be written ({reason})", "", "Check the folder and its rights") from error

@@ -1,0 +1,224 @@
+"""Codec: the main path of the codec in one file.
+
+frame --encode--> Tokens --to_slices--> slices ~~~ --from_slices--> Tokens with holes
+                                                                        |
+picture <--decode-- Concealed (all filled, with confidence) <--conceal--+
+
+>>> codec = Codec.load()                                              # doctest: +SKIP
+>>> tokens = codec.encode(frame)                                      # doctest: +SKIP
+>>> received, corrupt = codec.from_slices(tokens.grid, codec.to_slices(tokens, 4)[:3])  # doctest: +SKIP
+>>> picture = codec.decode(codec.conceal([received], "expected"), size=(256, 256))  # doctest: +SKIP
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from codec import checkpoint
+from codec.bitstream import TokenSlice, assemble, encode_slices
+from codec.conceal import Concealed, conceal
+from codec.config import BLOCK, LEVELS, CodecConfig
+from codec.decoder import Decoder, LatentMaps
+from codec.encoder import Encoder
+from codec.entropy import Tables
+from codec.errors import RequestError
+from codec.granularity import allocate
+from codec.images import crop, pad_to_blocks
+from codec.layers import channels_last
+from codec.predictor import Predictor
+from codec.quantizer import Quantizer
+from codec.rate import ALL_COARSE, ratios_for_bpp
+from codec.tokens import Tokens, from_dense, positions
+
+WEIGHTS = Path(__file__).parent / "weights"
+PIXELS_AT_ONCE = 1 << 20  # frames of one batch together: bounds memory, and 2 cores gain nothing above
+
+Item = TypeVar("Item")
+
+
+def _batches(items: Sequence[Item], pixels_each: int) -> Iterator[Sequence[Item]]:
+    size = max(1, PIXELS_AT_ONCE // pixels_each)
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+class Codec:
+    """Tokenizer and predictor with their probability tables, ready to use.
+
+    Args:
+        config: Sizes of the networks.
+        tokenizer: fp32 state dict of encoder, quantizer and decoder, and the int32 `histogram`.
+        predictor: fp32 state dict of the masked transformer.
+        sha: SHA-256 of the tokenizer's weights; its first bytes travel with every slice.
+        source: Where the weights come from, for messages.
+        device: "cpu", "cuda", or "auto": CUDA where there is one.
+    """
+
+    def __init__(
+        self,
+        config: CodecConfig,
+        tokenizer: dict[str, Tensor],
+        predictor: dict[str, Tensor],
+        sha: bytes,
+        source: Path,
+        device: str = "cpu",
+    ) -> None:
+        self.config, self.hash, self.source = config, sha, source
+        self.encoder, self.quantizer = Encoder(config), Quantizer(config)
+        self.decoder, self.predictor = Decoder(config), Predictor(config)
+        tensors = dict(tokenizer)
+        self.tables = Tables.from_counts(tensors.pop("histogram").numpy())
+        whole = torch.nn.ModuleDict({"encoder": self.encoder, "quantizer": self.quantizer, "decoder": self.decoder})
+        checkpoint.fill(whole, tensors, source)
+        checkpoint.fill(self.predictor, predictor, source)
+        for network in (*whole.values(), self.predictor):
+            network.requires_grad_(False).eval().to(choose_device(device))
+        channels_last(whole)
+
+    @classmethod
+    def load(cls, folder: Path | None = None, device: str = "cpu") -> "Codec":
+        """Read `tokenizer.safetensors` and `predictor.safetensors` of a folder (default: those shipped).
+
+        Raises:
+            CheckpointError: If a file is missing, damaged, or of another version.
+            RequestError: If the device is not to be had.
+        """
+        folder = WEIGHTS if folder is None else folder
+        config, tokenizer, sha = checkpoint.load(folder / "tokenizer.safetensors", "tokenizer")
+        _, predictor, _ = checkpoint.load(folder / "predictor.safetensors", "predictor")
+        return cls(config, tokenizer, predictor, sha, folder, device)
+
+    @torch.no_grad()
+    def encode_batch(
+        self,
+        frames: NDArray[np.uint8],
+        ratios: tuple[float, float, float] = ALL_COARSE,
+        bpp: float | None = None,
+    ) -> list[Tokens]:
+        """Frames to tokens.
+
+        Args:
+            frames: uint8 [T, H, W, 3], sides of at least 16; padded by edge replication inside.
+            ratios: (fine, medium, coarse) shares of area.
+            bpp: Requested bits per pixel; takes the place of `ratios`.
+
+        Raises:
+            RequestError: If the ratios are no shares, or the rate cannot be had.
+        """
+        if bpp is not None:
+            ratios = ratios_for_bpp(bpp)
+        padded = pad_to_blocks(frames)
+        tokens: list[Tokens] = []
+        for part in _batches(list(padded), padded.shape[1] * padded.shape[2]):
+            features = self.encoder(_to_tensor(np.stack(part)).to(self.quantizer.codebook.device))
+            maps = [self.quantizer.nearest(level, z).cpu().numpy() for level, z in enumerate(features)]
+            for row, frame in enumerate(part):
+                quarters = allocate(frame, ratios)
+                tokens.append(from_dense([m[row] for m in maps], quarters))
+        return tokens
+
+    def encode(
+        self,
+        frame: NDArray[np.uint8],
+        ratios: tuple[float, float, float] = ALL_COARSE,
+        bpp: float | None = None,
+    ) -> Tokens:
+        """One frame uint8 [H, W, 3] to tokens; see `encode_batch`."""
+        return self.encode_batch(frame[None], ratios, bpp)[0]
+
+    def to_slices(
+        self,
+        tokens: Tokens,
+        count: int = 1,
+        interleave: str = "low_discrepancy",
+        entropy_model: str = "static",
+    ) -> list[TokenSlice]:
+        """Tokens to `count` slices of bytes, each decodable alone."""
+        return encode_slices(tokens, count, interleave, entropy_model, self.tables, self.hash)
+
+    def from_slices(self, grid: tuple[int, int], slices: Sequence[TokenSlice]) -> tuple[Tokens, int]:
+        """The slices that arrived to tokens with holes, and the number of slices found damaged."""
+        return assemble(grid, slices, self.tables, self.hash)
+
+    def conceal(self, tokens: Sequence[Tokens], method: str = "expected") -> list[Concealed]:
+        """Fill holes; see `codec.conceal` for the methods."""
+        pixels = max((t.grid[0] * t.grid[1] * BLOCK**2 for t in tokens), default=1)
+        codebook = self.quantizer.codebook
+        parts = (conceal(part, self.predictor, codebook, method) for part in _batches(tokens, pixels))
+        return [filled for part in parts for filled in part]
+
+    @torch.no_grad()
+    def decode(self, concealed: Sequence[Concealed], size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Filled tokens, all of one grid, to pictures.
+
+        Args:
+            concealed: From `conceal`.
+            size: (H, W) of the pictures before padding.
+
+        Returns:
+            uint8 [T, H, W, 3].
+        """
+        pictures = []
+        for part in _batches(concealed, size[0] * size[1]):
+            y = self.decoder(latent_maps(part, self.config.code_dim).to(self.quantizer.codebook.device))
+            pixels = ((y.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+            for picture, filled in zip(pixels, part, strict=True):
+                pictures.append(_grey_holes(picture, filled) if filled.grey else picture)
+        return crop(np.stack(pictures), size)
+
+    def describe(self) -> dict[str, Any]:
+        """What identifies these weights in a table or a log."""
+        return {"weights": self.source.name, "sha256": self.hash.hex(), **self.config.to_dict()}
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a name.
+
+    Raises:
+        RequestError: If the name is unknown, or CUDA is asked for and missing.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise RequestError("device", "must be auto, cpu or cuda", name)
+    if name == "cuda" and not torch.cuda.is_available():
+        raise RequestError("device", "this machine, or this build of torch, has no CUDA", name, "Use cpu or auto")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _to_tensor(frames: NDArray[np.uint8]) -> Tensor:
+    x = torch.tensor(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def latent_maps(batch: Sequence[Concealed], code_dim: int) -> LatentMaps:
+    """Scatter the tokens of pictures of one grid onto the three grids of the decoder."""
+    height, width = batch[0].tokens.grid
+    code, present, confidence = [], [], []
+    for level in range(LEVELS):
+        shape = (len(batch), height << level, width << level)
+        vectors = np.zeros((*shape, code_dim), np.float32)
+        there, sure = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        for row, filled in enumerate(batch):
+            at = np.flatnonzero(filled.tokens.level == level)
+            y, x = (positions(filled.tokens)[at] * (1 << level)).astype(np.intp).T
+            vectors[row, y, x] = filled.code[at]
+            there[row, y, x], sure[row, y, x] = 1.0, filled.confidence[at]
+        channels_first = torch.from_numpy(vectors).permute(0, 3, 1, 2)
+        code.append(channels_first)
+        present.append(torch.from_numpy(there)[:, None])
+        confidence.append(torch.from_numpy(sure)[:, None])
+    return LatentMaps(code, present, confidence)
+
+
+def _grey_holes(picture: NDArray[np.uint8], filled: Concealed) -> NDArray[np.uint8]:
+    """Paint the lost blocks mid-grey: what a receiver without concealment has."""
+    holes = np.flatnonzero(~filled.tokens.known)
+    rows, cols = positions(filled.tokens)[holes].astype(np.intp).T
+    shown = picture.copy()
+    grid = shown.reshape(picture.shape[0] // BLOCK, BLOCK, picture.shape[1] // BLOCK, BLOCK, 3)
+    grid[rows, :, cols] = 128
+    return shown

@@ -1,0 +1,112 @@
+"""Masked transformer: tokens with holes -> what each hole probably holds.
+
+    code, known -> embed --+-> layers (attention, SwiGLU) x L -> norm -> hidden [B, N, W]
+    level ----------------/        ^                                        |
+    position -> rotary angles -----+             codebook -> embed_code -> logits [.., K]
+
+Bidirectional, one pass (MaskGIT, arXiv 2202.04200; for recovery rather than generation, one pass
+suffices: Reparo, arXiv 2305.14135, section 3.3). Positions are 2-D axial rotary, in units of
+16x16 blocks, so any grid works, and tokens of mixed granularity form one sequence. Input and output
+are tied to the codebook through one small network of the codeword, not of its number: a codebook of
+another size needs no new weights. A hole is `known = False`; its reserved embedding lives in here.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codec.config import LEVELS, CodecConfig
+
+ROTARY_BASE = 100.0  # wavelengths from 3 to 300 blocks, enough for 4800 pixels
+
+
+def rotary_angles(position: Tensor, head_dim: int) -> Tensor:
+    """Angles [B, N, head_dim/2] of positions [B, N, 2] (y, x in blocks): half of them for each axis."""
+    count = head_dim // 4
+    exponent = torch.arange(count, dtype=torch.float32, device=position.device) / count
+    frequency = 2.0 * ROTARY_BASE**-exponent
+    return (position[..., None] * frequency).flatten(-2)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary embedding (RoFormer, arXiv 2104.09864, section 3.2.2) of x [B, heads, N, head_dim]."""
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+
+
+class Layer(nn.Module):
+    """Pre-norm attention with normalised queries and keys, then SwiGLU."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        hidden = 64 * math.ceil(width * 8 / 3 / 64)
+        self.heads = heads
+        self.norm_attention = nn.RMSNorm(width)
+        self.norm_mlp = nn.RMSNorm(width)
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.query_norm = nn.RMSNorm(width // heads)
+        self.key_norm = nn.RMSNorm(width // heads)
+        self.out = nn.Linear(width, width, bias=False)
+        self.gate_up = nn.Linear(width, 2 * hidden, bias=False)
+        self.down = nn.Linear(hidden, width, bias=False)
+        for last in (self.out, self.down):
+            nn.init.zeros_(last.weight)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, real: Tensor | None) -> Tensor:
+        """x [B, N, W] -> [B, N, W]; `real` bool [B, 1, 1, N] masks padding out of the keys."""
+        batch, count, width = x.shape
+        qkv = self.qkv(self.norm_attention(x)).view(batch, count, 3, self.heads, width // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        q, k = rotate(self.query_norm(q), cos, sin), rotate(self.key_norm(k), cos, sin)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=real)
+        x = x + self.out(mixed.transpose(1, 2).reshape(batch, count, width))
+        gate, up = self.gate_up(self.norm_mlp(x)).chunk(2, dim=-1)
+        out: Tensor = x + self.down(F.silu(gate) * up)
+        return out
+
+
+class Predictor(nn.Module):
+    """The masked transformer; see the module's diagram."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        width = config.predictor_width
+        self.head_dim = width // config.predictor_heads
+        self.embed_code = nn.Sequential(nn.Linear(config.code_dim, width), nn.SiLU(), nn.Linear(width, width))
+        self.embed_level = nn.Parameter(0.02 * torch.randn(LEVELS, width))
+        self.embed_hole = nn.Parameter(0.02 * torch.randn(width))
+        self.layers = nn.ModuleList(Layer(width, config.predictor_heads) for _ in range(config.predictor_layers))
+        self.norm = nn.RMSNorm(width)
+        self.query = nn.Linear(width, width)
+        self.bias = nn.Parameter(torch.zeros(LEVELS, config.codes))
+
+    def forward(self, code: Tensor, known: Tensor, level: Tensor, position: Tensor, real: Tensor | None) -> Tensor:
+        """What each token's surroundings say about it.
+
+        Args:
+            code: [B, N, D] codewords, anything where unknown.
+            known: bool [B, N].
+            level: int64 [B, N] in 0..2.
+            position: float [B, N, 2], centre (y, x) in blocks.
+            real: bool [B, N], False for padding; None if there is none.
+
+        Returns:
+            hidden [B, N, W].
+        """
+        x = torch.where(known[..., None], self.embed_code(code), self.embed_hole)
+        x = x + self.embed_level[level]
+        angles = rotary_angles(position, self.head_dim)[:, None]
+        cos, sin = angles.cos(), angles.sin()
+        keys = None if real is None else real[:, None, None, :]
+        for layer in self.layers:
+            x = layer(x, cos, sin, keys)
+        hidden: Tensor = self.norm(x)
+        return hidden
+
+    def logits(self, hidden: Tensor, codebook: Tensor, level: int) -> Tensor:
+        """Logits [M, K] of hidden [M, W] over the codewords [K, D] of one level."""
+        keys = self.embed_code(codebook)
+        scores: Tensor = self.query(hidden) @ keys.T / math.sqrt(keys.shape[-1]) + self.bias[level]
+        return scores

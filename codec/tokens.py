@@ -1,0 +1,204 @@
+"""Tokens: what a picture has become, between encoder and bitstream, and again before the decoder.
+
+Blocks follow in raster order, the tokens of a block in the order of codec/quadtree.py.
+A lost token is `known = False`, never a magic index. A block of which nothing is known, not even
+its granularity, is one coarse token with `known = False`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codec.config import LEVELS
+from codec.quadtree import CELLS, check_quad_tree, expand, levels_of_quarters, starts
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """Tokens of one picture in canonical order, checked at birth.
+
+    Attributes:
+        grid: (h, w) in blocks.
+        level: uint8 [N], 0 coarse, 1 medium, 2 fine.
+        index: int32 [N] in [0, K); without meaning where not known (a concealer may leave a guess).
+        known: bool [N], False where the token was lost.
+
+    Raises:
+        ValueError: If types or lengths differ, an index is negative, or the levels are no quad-tree
+            over the grid.
+    """
+
+    grid: tuple[int, int]
+    level: NDArray[np.uint8]
+    index: NDArray[np.int32]
+    known: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        for name, dtype in (("level", np.uint8), ("index", np.int32), ("known", np.bool_)):
+            array = getattr(self, name)
+            if array.dtype != dtype or array.shape != self.level.shape or array.ndim != 1:
+                raise ValueError(f"tokens.{name} must be {np.dtype(dtype)} [N], got {array.dtype} {array.shape}")
+        if min(self.grid) < 1:
+            raise ValueError(f"tokens.grid must be at least one block each way, got {self.grid}")
+        check_quad_tree(self.level, self.grid[0] * self.grid[1])
+        if len(self.index) and self.index.min() < 0:
+            raise ValueError(f"tokens.index must not be negative, got {self.index.min()}")
+
+    def __len__(self) -> int:
+        return len(self.level)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Tokens):
+            return NotImplemented
+        return (
+            self.grid == other.grid
+            and np.array_equal(self.level, other.level)
+            and np.array_equal(self.index, other.index)
+            and np.array_equal(self.known, other.known)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # arrays inside
+
+    @cached_property
+    def start(self) -> NDArray[np.int64]:
+        """Cells before each token, int64 [N]."""
+        return starts(self.level)
+
+    def check_codes(self, codes: int) -> None:
+        """Every known index must name one of `codes` codewords.
+
+        Raises:
+            ValueError: If one does not, saying which token.
+        """
+        wrong = np.flatnonzero(self.known & (self.index >= codes))
+        if len(wrong):
+            raise ValueError(f"index of token {wrong[0]} must be below {codes}, got {self.index[wrong[0]]}")
+
+
+def block_of(tokens: Tokens) -> NDArray[np.int64]:
+    """Block (raster number) of each token, int64 [N]."""
+    return tokens.start // CELLS
+
+
+def cell_of(tokens: Tokens) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row and column of each token on the grid of its own level, int64 [N] each."""
+    block, cell = np.divmod(tokens.start, CELLS)
+    row, col = np.divmod(block, tokens.grid[1])
+    # The bits of `cell` are y1 x1 y0 x0: quarter, then cell of the quarter.
+    row = 4 * row + 2 * (cell >> 3) + (cell >> 1 & 1)
+    col = 4 * col + 2 * (cell >> 2 & 1) + (cell & 1)
+    shift = LEVELS - 1 - tokens.level
+    return row >> shift, col >> shift
+
+
+def positions(tokens: Tokens) -> NDArray[np.float32]:
+    """Centre (y, x) of each token in blocks, float32 [N, 2]; a coarse token at the origin is (0.5, 0.5)."""
+    centres = np.stack(cell_of(tokens), axis=1) + 0.5
+    return (centres / (1 << tokens.level)[:, None]).astype(np.float32)
+
+
+def quarters_of(tokens: Tokens) -> NDArray[np.uint8]:
+    """Level of every quarter, uint8 [2h, 2w]; the inverse of `levels_of_quarters`."""
+    height, width = tokens.grid
+    quarters = expand(tokens.level).reshape(height, width, 2, 2)
+    return quarters.transpose(0, 2, 1, 3).reshape(2 * height, 2 * width)
+
+
+def from_dense(index: Sequence[NDArray[np.integer[Any]]], quarters: NDArray[np.uint8]) -> Tokens:
+    """Pick from the index maps of all levels those the granularity asks for.
+
+    Args:
+        index: Integers [h_l, w_l] for each level, anything where the level is not used.
+        quarters: uint8 [2h, 2w] of levels, see `levels_of_quarters`.
+    """
+    level = levels_of_quarters(quarters)
+    grid = (quarters.shape[0] // 2, quarters.shape[1] // 2)
+    tokens = Tokens(grid, level, np.zeros(len(level), np.int32), np.ones(len(level), np.bool_))
+    rows, cols = cell_of(tokens)
+    for number, dense in enumerate(index):
+        at = np.flatnonzero(level == number)
+        tokens.index[at] = dense[rows[at], cols[at]]
+    return tokens
+
+
+@dataclass(frozen=True)
+class DenseLevel:
+    """One level on its own grid [h_l, w_l]: index int64, present bool (a token sits there), known bool."""
+
+    index: NDArray[np.int64]
+    present: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+
+
+def to_dense(tokens: Tokens) -> list[DenseLevel]:
+    """Scatter tokens onto the three grids, 0 and False elsewhere; undone by `from_dense`."""
+    rows, cols = cell_of(tokens)
+    dense = []
+    for number in range(LEVELS):
+        shape = (tokens.grid[0] << number, tokens.grid[1] << number)
+        level = DenseLevel(np.zeros(shape, np.int64), np.zeros(shape, np.bool_), np.zeros(shape, np.bool_))
+        at = np.flatnonzero(tokens.level == number)
+        where = rows[at], cols[at]
+        level.index[where], level.present[where], level.known[where] = (
+            tokens.index[at],
+            True,
+            tokens.known[at],
+        )
+        dense.append(level)
+    return dense
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some blocks of a picture, all known: what a slice carries.
+
+    Attributes:
+        blocks: int64, ascending raster numbers of the blocks.
+        level: uint8 [M], quad-trees of these blocks one after another.
+        index: int32 [M].
+    """
+
+    blocks: NDArray[np.int64]
+    level: NDArray[np.uint8]
+    index: NDArray[np.int32]
+
+
+def select(tokens: Tokens, blocks: NDArray[np.int64]) -> Part:
+    """The tokens of some blocks (ascending raster numbers)."""
+    chosen = np.zeros(tokens.grid[0] * tokens.grid[1], np.bool_)
+    chosen[blocks] = True
+    at = chosen[block_of(tokens)]
+    return Part(blocks, tokens.level[at], tokens.index[at])
+
+
+def merge(grid: tuple[int, int], parts: Iterable[Part]) -> Tokens:
+    """Put parts together; a block in none of them is lost, one in several counts once (the first)."""
+    missing = np.ones(grid[0] * grid[1], np.bool_)
+    block, level, index = [], [], []
+    for part in parts:
+        of_token = part.blocks[starts(part.level) // CELLS]
+        fresh = missing[of_token]
+        block.append(of_token[fresh])
+        level.append(part.level[fresh])
+        index.append(part.index[fresh])
+        missing[part.blocks] = False
+    lost = np.flatnonzero(missing)
+    order = np.argsort(np.concatenate([*block, lost]), kind="stable")
+    return Tokens(
+        grid,
+        np.concatenate([*level, np.zeros(len(lost), np.uint8)])[order],
+        np.concatenate([*index, np.zeros(len(lost), np.int32)])[order],
+        order < len(order) - len(lost),
+    )
+
+
+def with_lost_blocks(tokens: Tokens, lost: NDArray[np.bool_]) -> Tokens:
+    """What a receiver has when blocks are lost, bool [h*w]: each becomes one unknown coarse token."""
+    gone = lost[block_of(tokens)]
+    kept = ~gone | (tokens.start % CELLS == 0)
+    level, index = np.where(gone, 0, tokens.level)[kept], np.where(gone, 0, tokens.index)[kept]
+    return Tokens(tokens.grid, level.astype(np.uint8), index.astype(np.int32), (tokens.known & ~gone)[kept])

@@ -1,0 +1,150 @@
+"""What the verbs of `python -m codec` do: read, call, write, print. Their options: cli.py.
+
+Heavy modules are imported by the verb that needs them, so that --help answers at once.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codec.errors import BitstreamError, RequestError
+
+if TYPE_CHECKING:
+    from codec.bitstream import VqsFile
+    from codec.tokens import Tokens
+
+
+def encode(args: argparse.Namespace) -> None:
+    """Picture to file."""
+    from codec.bitstream import write_vqs
+    from codec.files import write_atomically
+    from codec.images import open_image
+    from codec.model import Codec
+
+    picture = open_image(args.image)
+    codec = Codec.load(args.weights)
+    rate = {"bpp": args.bpp} if args.ratios is None else {"ratios": args.ratios}
+    tokens = codec.encode(picture, **rate)
+    slices = codec.to_slices(tokens, args.slices, args.interleave, args.entropy)
+    data = write_vqs((picture.shape[0], picture.shape[1]), slices, codec.hash)
+    write_atomically(args.out, data)
+    pixels = picture.shape[0] * picture.shape[1]
+    print(f"{args.out}: {len(data)} bytes, {8 * len(data) / pixels:.4f} bits per pixel, {_levels(tokens)}")
+
+
+def _levels(tokens: "Tokens") -> str:
+    counts = [int((tokens.level == level).sum()) for level in range(3)]
+    return f"{len(tokens)} tokens ({counts[0]} coarse, {counts[1]} medium, {counts[2]} fine)"
+
+
+def _read(path: Path, model_hash: bytes | None) -> "VqsFile":
+    from codec.bitstream import read_vqs
+
+    try:
+        return read_vqs(path.read_bytes(), str(path), model_hash)
+    except OSError as error:
+        raise BitstreamError(str(path), f"cannot be read ({error.strerror})", "", "Check the path") from error
+
+
+def decode(args: argparse.Namespace) -> None:
+    """File to picture, what was lost on the way filled in."""
+    import numpy as np
+
+    from codec.bitstream import grid_of
+    from codec.images import save_png
+    from codec.model import Codec
+    from codec.tokens import with_lost_blocks
+
+    if args.out.suffix.lower() != ".png":
+        raise RequestError(str(args.out), "pictures are written as PNG", args.out.suffix, "Let the name end in .png")
+    _read(args.file, None)  # a damaged file is told before weights are loaded
+    codec = Codec.load(args.weights)
+    file = _read(args.file, codec.hash)
+    absent = sorted(set(args.drop_slices) - set(range(len(file.slices))))
+    if absent:
+        raise RequestError("--drop-slices", f"slices are numbered from 0 to {len(file.slices) - 1}", absent[0])
+    arrived = [piece for piece in file.slices if piece.index not in args.drop_slices]
+    tokens, damaged = codec.from_slices(grid_of(file.size), arrived)
+    draws = np.random.default_rng(args.seed).random(tokens.grid[0] * tokens.grid[1])
+    tokens = with_lost_blocks(tokens, draws < args.drop)
+    picture = codec.decode(codec.conceal([tokens], args.conceal), file.size)[0]
+    save_png(args.out, picture)
+    if damaged:
+        print(f"{args.file}: {damaged} of {len(file.slices)} slices are damaged, taken as lost", file=sys.stderr)
+    lost, blocks = int((~tokens.known).sum()), len(draws)
+    how = f", {lost} of {blocks} blocks lost ({args.conceal})" if lost else ""
+    print(f"{args.out}: {file.size[1]}x{file.size[0]} pixels{how}")
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Folder to table."""
+    from codec.evaluate import Cases, evaluate_folder
+    from codec.files import write_atomically
+    from codec.model import Codec
+    from codec.perceptual import Squeeze
+
+    squeeze = None if args.squeeze is None else Squeeze(args.squeeze)
+    rates: Sequence[float | None] = (None,) if args.bpp is None else args.bpp
+    cases = Cases(rates, args.loss, args.conceal, args.seeds, args.slices)
+    table = evaluate_folder(Codec.load(args.weights), args.folder, cases, squeeze)
+    if args.out is not None:
+        write_atomically(args.out, table.to_csv(index=False).encode())
+    keys = ["bpp_requested", "loss", "concealment"]
+    means = table.groupby(keys, dropna=False, sort=False).mean(numeric_only=True).drop(columns="seed")
+    print(means.reset_index().to_string(index=False, float_format="%.4f", na_rep="-"))
+
+
+def info(args: argparse.Namespace) -> None:
+    """What a file says of itself, or which weights are in use."""
+    if args.file is None:
+        from codec.model import Codec
+
+        facts = Codec.load(args.weights).describe()
+    else:
+        facts = _facts(_read(args.file, None), args.file.stat().st_size)
+    for name, value in facts.items():
+        print(f"{name:<18} {value}")
+
+
+def _facts(file: "VqsFile", size_bytes: int) -> dict[str, Any]:
+    height, width = file.size
+    return {
+        "pixels": f"{width}x{height}",
+        "bytes": size_bytes,
+        "bits per pixel": f"{8 * size_bytes / (height * width):.4f}",
+        "tokens": sum(piece.tokens for piece in file.slices),
+        "granularity": "mixed" if file.flags.mixed else "all coarse",
+        "codewords": file.flags.codes,
+        "entropy model": file.flags.entropy_model,
+        "slices": f"{len(file.slices)} ({file.flags.interleave})",
+        "bytes of slices": " ".join(str(len(piece.data)) for piece in file.slices),
+        "model hash": f"{file.model.hex()}...",
+    }
+
+
+def train_tokenizer(args: argparse.Namespace) -> None:
+    """Train; the trainer exports by itself."""
+    from codec.config import CodecConfig
+    from codec.training import tokenizer
+
+    recipe = replace(tokenizer.TokenizerRecipe(), compile=args.compile, **_given(args))
+    tokenizer.train_tokenizer(
+        args.data, args.out, args.squeeze, recipe, CodecConfig(), args.resume, args.stop_after, args.predictor
+    )
+    print(args.out / "tokenizer.safetensors")
+
+
+def train_predictor(args: argparse.Namespace) -> None:
+    """Train; the trainer exports by itself."""
+    from codec.training import predictor
+
+    recipe = replace(predictor.PredictorRecipe(), **_given(args))
+    print(predictor.train_predictor(args.data, args.out, args.tokenizer, recipe, args.resume, args.stop_after))
+
+
+def _given(args: argparse.Namespace) -> dict[str, Any]:
+    """Numbers of the recipe that the user gave."""
+    return {name: value for name in ("steps", "batch", "seed") if (value := getattr(args, name)) is not None}

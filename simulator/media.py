@@ -1,0 +1,293 @@
+"""The only door between network and codec: what a codec must offer, and a toy that offers it.
+
+    frames uint8 [T, H, W, 3] --encode--> EncodedFrame: slices of bytes     (before the network)
+    slices that came in time  --decode--> DecodedFrame: picture, state, confidence   (after it)
+
+The network half sees `Slice` as bytes with a token count and nothing else; so it runs, and is
+tested, without weights and without torch. `ToyCodec` is a whole codec in pure numpy: a token is the
+mean colour of a 16x16 block.
+"""
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import MediaError
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of one frame that travels in one packet and decodes alone, given the picture size.
+
+    Attributes:
+        index: Which slice of its frame, 0 to count - 1.
+        count: Slices of the frame.
+        tokens: Tokens inside.
+        data: The coded bytes, with their own checksum.
+    """
+
+    index: int
+    count: int
+    tokens: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class EncodedFrame:
+    """One frame as slices; `tokens` over all slices, `size` = (height, width) in pixels."""
+
+    slices: tuple[Slice, ...]
+    tokens: int
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class DecodedFrame:
+    """One frame rebuilt from the slices that arrived.
+
+    Attributes:
+        picture: uint8 [H, W, 3].
+        block_state: uint8 [h, w], one cell a 16x16 block: 0 lost and left a hole, 1 concealed,
+            2 received.
+        confidence: float32 [h, w] in [0, 1]: 1 received, 0 nothing known.
+        guess: The codec's own record of what it guessed, for `count_correct`.
+        slices_corrupt: Slices whose checksum failed; they were treated as lost.
+    """
+
+    picture: NDArray[np.uint8]
+    block_state: NDArray[np.uint8]
+    confidence: NDArray[np.float32]
+    guess: Any
+    slices_corrupt: int
+
+
+class MediaCodec(Protocol):
+    """What the simulator asks of a codec. Any class with these methods will do."""
+
+    @property
+    def name(self) -> str:
+        """Short name for tables and folders."""
+        ...
+
+    def encode(self, frames: NDArray[np.uint8], slices: int, interleave: str) -> list[EncodedFrame]:
+        """Pictures uint8 [T, H, W, 3] to T encoded frames of `slices` slices each.
+
+        Raises:
+            MediaError: If the pictures or the number of slices do not suit this codec.
+        """
+        ...
+
+    def decode(
+        self,
+        received: Sequence[Sequence[Slice]],
+        size: tuple[int, int],
+        concealment: str,
+        temporal: bool,
+    ) -> list[DecodedFrame]:
+        """One stream in display order, each frame from whatever slices arrived (possibly none).
+
+        Damaged slices are counted and treated as lost.
+
+        Raises:
+            MediaError: If the concealment method is unknown to this codec.
+        """
+        ...
+
+    def count_correct(self, sent: EncodedFrame, decoded: DecodedFrame) -> int:
+        """Of the tokens that were missing, how many were guessed exactly."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Name, version and model hash, for provenance.json."""
+        ...
+
+
+BLOCK = 16  # pixels a side of one token's block
+HOLE = 128  # mid grey: what a viewer sees where nothing is known
+
+# Steps of a 2-D low-discrepancy sequence as 32-bit fractions: 1/g and 1/g^2 for the plastic number
+# g = 1.3247..., the root of g^3 = g + 1 (M. Roberts, "The Unreasonable Effectiveness of Quasirandom
+# Sequences", 2018). Integers, so every machine gets the same order.
+STEP_X, STEP_Y = 3242174889, 2447445414
+
+# crc32 of all that follows (4 bytes), slice index, slice count, interleave id; then 3 bytes a token
+HEADER = struct.Struct(">IBBB")
+INTERLEAVES = ("raster", "low_discrepancy")
+
+
+def slice_order(grid: tuple[int, int], interleave: str) -> NDArray[np.intp]:
+    """Order in which blocks are dealt to slices: the first n/count to slice 0, and so on.
+
+    With `low_discrepancy`, block (y, x) gets the phase frac(x/g + y/g^2): side by side, two blocks
+    are 0.25 of a turn apart, one above the other 0.43; so with four slices neighbours travel in
+    different packets, and one can be guessed from the other.
+
+    Args:
+        grid: (rows, columns) of blocks.
+        interleave: "raster" or "low_discrepancy".
+
+    Returns:
+        A permutation of row * columns + column.
+    """
+    rows, cols = grid
+    if interleave == "raster":
+        return np.arange(rows * cols)
+    y, x = np.mgrid[:rows, :cols].astype(np.uint64)
+    phase = (x * STEP_X + y * STEP_Y) & 0xFFFFFFFF
+    return np.argsort(phase.ravel(), kind="stable")
+
+
+def shares(total: int, parts: int) -> NDArray[np.intp]:
+    """Borders that cut `total` into `parts` nearly equal runs: [parts + 1].
+
+    >>> shares(10, 4).tolist()
+    [0, 2, 5, 7, 10]
+    """
+    return np.arange(parts + 1) * total // parts
+
+
+def block_means(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Mean colour of each block, uint8 [H, W, 3] -> uint8 [h, w, 3]; edges are repeated outwards."""
+    height, width = frame.shape[:2]
+    padded = np.pad(frame, ((0, -height % BLOCK), (0, -width % BLOCK), (0, 0)), mode="edge")
+    rows, cols = padded.shape[0] // BLOCK, padded.shape[1] // BLOCK
+    blocks = padded.reshape(rows, BLOCK, cols, BLOCK, 3).astype(np.uint32).sum(axis=(1, 3))
+    means: NDArray[np.uint8] = ((blocks + BLOCK * BLOCK // 2) // (BLOCK * BLOCK)).astype(np.uint8)
+    return means
+
+
+def fill_from_neighbours(
+    tokens: NDArray[np.uint8], known: NDArray[np.bool_]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Fill unknown blocks with the mean of their known neighbours, ring by ring.
+
+    Args:
+        tokens: uint8 [h, w, 3].
+        known: bool [h, w].
+
+    Returns:
+        The filled tokens, and a confidence float32 [h, w]: 1 where known; for a guess half the
+        share of its eight neighbours it was made from, halved again with each further ring.
+    """
+    values, have = tokens.astype(np.float64), known.copy()
+    confidence = known.astype(np.float32)
+    weight = 0.5
+    while have.any() and not have.all():
+        total, count = np.zeros_like(values), np.zeros(have.shape)
+        padded = np.pad(np.where(have[..., None], values, 0), ((1, 1), (1, 1), (0, 0)))
+        mask = np.pad(have.astype(np.float64), 1)
+        for dy, dx in np.ndindex(3, 3):
+            total += padded[dy : dy + have.shape[0], dx : dx + have.shape[1]]
+            count += mask[dy : dy + have.shape[0], dx : dx + have.shape[1]]
+        fresh = ~have & (count > 0)
+        values[fresh] = total[fresh] / count[fresh, None]
+        confidence[fresh] = weight * count[fresh] / 8
+        have |= fresh
+        weight /= 2
+    filled = np.rint(values).astype(np.uint8) if have.any() else np.full_like(tokens, HOLE)
+    return filled, confidence
+
+
+class ToyCodec:
+    """A codec in pure numpy for tests and docs: one token is the mean colour of a 16x16 block."""
+
+    name = "toy"
+    methods = ("none", "neighbour_mean")
+
+    def encode(self, frames: NDArray[np.uint8], slices: int, interleave: str) -> list[EncodedFrame]:
+        """Pictures uint8 [T, H, W, 3] to T frames of `slices` slices.
+
+        Raises:
+            MediaError: If there are fewer blocks than slices, or the interleave is unknown.
+        """
+        if interleave not in INTERLEAVES:
+            raise MediaError("packetizer.interleave", f"must be one of {', '.join(INTERLEAVES)}", interleave)
+        return [self._encode_frame(frame, slices, interleave) for frame in frames]
+
+    def _encode_frame(self, frame: NDArray[np.uint8], slices: int, interleave: str) -> EncodedFrame:
+        means = block_means(frame)
+        rows, cols = means.shape[:2]
+        if not 1 <= slices <= min(rows * cols, 255):
+            raise MediaError(
+                "packetizer.packets_per_frame",
+                f"a picture of {rows} x {cols} blocks makes 1 to {min(rows * cols, 255)} slices",
+                slices,
+                "Lower packets_per_frame or enlarge source.size",
+            )
+        dealt = means.reshape(-1, 3)[slice_order((rows, cols), interleave)]
+        borders = shares(rows * cols, slices)
+        made = tuple(_write_slice(dealt[borders[i] : borders[i + 1]], i, slices, interleave) for i in range(slices))
+        return EncodedFrame(made, rows * cols, (frame.shape[0], frame.shape[1]))
+
+    def decode(
+        self,
+        received: Sequence[Sequence[Slice]],
+        size: tuple[int, int],
+        concealment: str,
+        temporal: bool,
+    ) -> list[DecodedFrame]:
+        """Slices to pictures; see `MediaCodec.decode`.
+
+        Raises:
+            MediaError: If `concealment` is not one of `methods`, or `temporal` is asked for.
+        """
+        if concealment not in self.methods:
+            raise MediaError("concealment.method", f"codec toy has {' and '.join(self.methods)}", concealment)
+        if temporal:
+            raise MediaError("concealment.temporal", "codec toy guesses within one frame", temporal)
+        return [self._decode_frame(slices, size, concealment) for slices in received]
+
+    def _decode_frame(self, slices: Sequence[Slice], size: tuple[int, int], concealment: str) -> DecodedFrame:
+        grid = (-(-size[0] // BLOCK), -(-size[1] // BLOCK))
+        tokens, known, corrupt = _read_slices(slices, grid)
+        confidence = known.astype(np.float32)
+        if concealment == "neighbour_mean":
+            tokens, confidence = fill_from_neighbours(tokens, known)
+        state = np.where(known, 2, int(concealment != "none")).astype(np.uint8)
+        picture = tokens.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[: size[0], : size[1]]
+        return DecodedFrame(picture, state, confidence, tokens, corrupt)
+
+    def count_correct(self, sent: EncodedFrame, decoded: DecodedFrame) -> int:
+        """Missing tokens whose three bytes were all guessed; holes are never right."""
+        truth, _, _ = _read_slices(sent.slices, decoded.block_state.shape)
+        right = (truth == decoded.guess).all(axis=-1) & (decoded.block_state == 1)
+        return int(right.sum())
+
+    def describe(self) -> dict[str, Any]:
+        """The toy has no weights: name and version say all."""
+        return {"name": self.name, "version": 1, "model_hash": None}
+
+
+def _write_slice(tokens: NDArray[np.uint8], index: int, count: int, interleave: str) -> Slice:
+    body = bytes((index, count, INTERLEAVES.index(interleave))) + tokens.tobytes()
+    return Slice(index, count, len(tokens), struct.pack(">I", zlib.crc32(body)) + body)
+
+
+def _read_slices(slices: Sequence[Slice], grid: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.bool_], int]:
+    """Tokens uint8 [h, w, 3] (HOLE where unknown), known bool [h, w], number of damaged slices."""
+    rows, cols = grid
+    tokens = np.full((rows * cols, 3), HOLE, dtype=np.uint8)
+    known = np.zeros(rows * cols, dtype=bool)
+    corrupt = 0
+    for part in slices:
+        if len(part.data) < HEADER.size:
+            corrupt += 1
+            continue
+        crc, index, count, interleave = HEADER.unpack_from(part.data)
+        body = np.frombuffer(part.data, dtype=np.uint8, offset=HEADER.size)
+        if crc != zlib.crc32(part.data[4:]) or interleave >= len(INTERLEAVES) or index >= count:
+            corrupt += 1
+            continue
+        borders = shares(rows * cols, count)
+        where = slice_order((rows, cols), INTERLEAVES[interleave])[borders[index] : borders[index + 1]]
+        if body.size != 3 * where.size:  # intact, but of a picture of another size
+            corrupt += 1
+            continue
+        tokens[where] = body.reshape(-1, 3)
+        known[where] = True
+    return tokens.reshape(rows, cols, 3), known.reshape(rows, cols), corrupt

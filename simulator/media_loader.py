@@ -1,0 +1,96 @@
+"""A codec by its name: shipped ones, or any class that a user wrote."""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from simulator.errors import MediaError
+from simulator.media import MediaCodec, ToyCodec
+from simulator.metrics import measure_psnr
+from simulator.playback import Measure
+
+METHODS = ("encode", "decode", "count_correct", "describe")
+
+
+def load_codec(name: str, options: dict[str, Any], device: str = "auto") -> MediaCodec:
+    """Build a codec.
+
+    Args:
+        name: "toy", "vq", or "package.module:Class".
+        options: Keyword arguments of its constructor.
+        device: "auto", "cpu" or "cuda"; handed on as `device` to codecs that take one.
+
+    Raises:
+        MediaError: If there is no such codec, it cannot be imported, lacks a method, or refuses the
+            options.
+    """
+    make = _constructor(name)
+    try:
+        parameters = inspect.signature(make).parameters
+    except (TypeError, ValueError) as error:
+        raise MediaError("codec.name", f"{name} cannot be called ({error})") from error
+    if "device" in parameters and device != "auto":
+        options = {**options, "device": device}
+    elif device == "cuda":
+        raise MediaError("--device", f"codec {name} runs on the CPU only", device, "Use --device auto")
+    _check_options(name, parameters, options)
+    codec = make(**options)
+    missing = [method for method in METHODS if not callable(getattr(codec, method, None))]
+    missing += [] if hasattr(codec, "name") else ["name"]
+    if missing:
+        raise MediaError(
+            "codec.name", f"{name} is no MediaCodec: it lacks {', '.join(missing)}",
+            next_step="See MediaCodec in simulator/media.py",
+        )  # fmt: skip
+    return cast(MediaCodec, codec)
+
+
+def load_measure(name: str, squeeze: str | None = None) -> Measure:
+    """The judge of pictures that goes with a codec; the toy and users' codecs need no torch.
+
+    Raises:
+        MediaError: If the SqueezeNet weights cannot be read, or the codec's judge does not use them.
+    """
+    if name == "vq":
+        from simulator import vq_media
+
+        return vq_media.measure(Path(squeeze) if squeeze else None)
+    if squeeze:
+        raise MediaError("output.squeeze", f"is measured with codec vq only, not with {name}", squeeze)
+    return measure_psnr
+
+
+def _constructor(name: str) -> Callable[..., Any]:
+    if name == "toy":
+        return ToyCodec
+    if name == "vq":
+        return _import("simulator.vq_media", "VqMedia", "pip install torch")
+    module, _, attribute = name.partition(":")
+    if not (module and attribute):
+        raise MediaError("codec.name", "must be toy, vq or package.module:Class", name)
+    return _import(module, attribute, "The module must be importable from the current folder")
+
+
+def _import(module: str, attribute: str, next_step: str) -> Callable[..., Any]:
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:
+        raise MediaError("codec.name", f"cannot import {module} ({error})", next_step=next_step) from error
+    if not hasattr(found, attribute):
+        raise MediaError("codec.name", f"module {module} has no {attribute}")
+    return cast(Callable[..., Any], getattr(found, attribute))
+
+
+def _check_options(name: str, parameters: Any, options: dict[str, Any]) -> None:
+    """Say which option is unknown or missing, before Python says it less kindly."""
+    kinds = {parameter.kind for parameter in parameters.values()}
+    known = [key for key, parameter in parameters.items() if parameter.kind != parameter.POSITIONAL_ONLY]
+    unknown = [] if inspect.Parameter.VAR_KEYWORD in kinds else [key for key in options if key not in known]
+    if unknown:
+        raise MediaError(f"codec.{unknown[0]}", f"codec {name} has no such option; it has {', '.join(known) or 'none'}")
+    variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    for key, parameter in parameters.items():
+        if parameter.default is parameter.empty and parameter.kind not in variable and key not in options:
+            raise MediaError(f"codec.{key}", f"codec {name} needs this option")

@@ -1,0 +1,50 @@
+"""The receiver: takes what the link delivers, and notes when it came and whether it was of use."""
+
+from simpy import Environment
+
+from simulator.journey import Journey, Tally
+from simulator.packet import distance, unwrap
+from simulator.playout import PlayoutBuffer
+
+
+class Receiver:
+    """The far end of the link.
+
+    It knows packets by what is in them: frame numbers are 16 bit on the wire and are made whole
+    again here, near the newest seen.
+
+    Args:
+        env: The simulation, with integer nanoseconds.
+        playout: Keeps the packets that came in time.
+
+    Attributes:
+        delivered, late: What came, in time or not.
+        reordered: Packets that came after one with a newer sequence number.
+    """
+
+    def __init__(self, env: Environment, playout: PlayoutBuffer) -> None:
+        self._env, self._playout = env, playout
+        self._newest_sequence: int | None = None  # 16 bit
+        self._newest_frame = 0  # whole
+        self.delivered, self.late = Tally(), Tally()
+        self.reordered = 0
+
+    def put(self, journey: Journey) -> None:
+        """Take a packet from the link, now."""
+        packet = journey.packet
+        now_ns: int = self._env.now  # type: ignore[assignment]  # simpy says float; ours are whole ns
+        journey.arrived_ns = now_ns
+        newest = self._newest_sequence
+        if newest is not None and distance(newest, packet.sequence) < 0:
+            self.reordered += 1
+        else:
+            self._newest_sequence = packet.sequence
+        frame = unwrap(packet.frame, self._newest_frame)
+        if frame > self._newest_frame:
+            self._newest_frame = frame
+        if self._playout.insert(frame, packet, now_ns):
+            journey.fate = "delivered"
+            self.delivered.add(journey.size_bytes)
+        else:
+            journey.fate = "late"
+            self.late.add(journey.size_bytes)

@@ -1,0 +1,239 @@
+"""One scenario, one seed: the whole path of the data, then the results folder.
+
+frames --encode--> slices --session--> deliveries --playback--> pictures, quality
+                               |                                     |
+                         packets.parquet                      frames.parquet --> summary.csv
+"""
+
+import dataclasses
+import itertools
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator import media_loader, metrics, progress, records, report, results, units
+from simulator.frames import load_frames
+from simulator.media import EncodedFrame, MediaCodec
+from simulator.playback import BATCH, Measure, Playback, play
+from simulator.records import FrameRecord
+from simulator.scenario import Scenario, resolved_yaml, scenario_hash
+from simulator.session import FrameDelivery, SessionResult, run_session
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run: its folder and the row of its summary.csv."""
+
+    folder: Path
+    summary: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What the two passes made, and how long each stage took in seconds."""
+
+    session: SessionResult
+    playback: Playback
+    wall_s: dict[str, float]
+
+
+def run(
+    scenario: Scenario,
+    out: Path,
+    device: str = "auto",
+    on_progress: progress.Report = progress.silent,
+    command: str = "",
+) -> RunResult:
+    """Simulate one scenario with its seed and write the results to a new folder under `out`.
+
+    Args:
+        scenario: What to simulate.
+        out: Parent of <scenario name>/<hash>-s<seed>/.
+        device: "auto", "cpu" or "cuda", for codecs that can choose.
+        on_progress: Called with (stage, frames done, frames in all).
+        command: How the program was called, for provenance.
+
+    Returns:
+        The folder, which is complete, and the summary.
+
+    Raises:
+        OutputError: If `out` cannot be written to; known before the work starts.
+        SourceError: If the frames cannot be read.
+        MediaError: If the codec cannot be had, or refuses the frames or the concealment.
+    """
+    name = f"{scenario_hash(scenario)}-s{scenario.seed}"
+    temporary = results.start(out / scenario.name, name)
+    try:
+        codec = media_loader.load_codec(scenario.codec.name, scenario.codec.options, device)
+        measure = media_loader.load_measure(scenario.codec.name, scenario.output.squeeze)
+        passes = run_passes(scenario, codec, measure, on_progress)
+        with results.writing(out / scenario.name):
+            summary = _write(temporary, scenario, codec, passes, command)
+        return RunResult(results.finish(temporary, name), summary)
+    except BaseException:  # Ctrl-C too: half a result is worse than none
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def run_passes(
+    scenario: Scenario, codec: MediaCodec, measure: Measure, on_progress: progress.Report = progress.silent
+) -> Passes:
+    """Frames, encoder, network, decoder; nothing is written.
+
+    Raises:
+        SourceError: If the frames cannot be read.
+        MediaError: If the codec refuses the frames or the concealment.
+    """
+    source, count, clock = scenario.source, scenario.source.count, Clock()
+    frames = load_frames(source.frames, count, source.fps, source.size, scenario.seed)
+    clock.lap("frames")
+    _try(codec, frames[:1], scenario)
+    encoded = encode(codec, frames, scenario, on_progress)
+    clock.lap("encode")
+    session = run_session(scenario, encoded, lambda done: on_progress("network", done, count))
+    clock.lap("network")
+    playback = play(
+        codec, frames, encoded, session.deliveries, scenario.concealment.method, scenario.concealment.temporal,
+        measure, lambda done: on_progress("decode", done, count),
+    )  # fmt: skip
+    clock.lap("decode")
+    return Passes(session, playback, clock.laps)
+
+
+def _try(codec: MediaCodec, frame: NDArray[np.uint8], scenario: Scenario) -> None:
+    """One frame there and back, so that a method the codec lacks is known before the long work."""
+    (encoded,) = codec.encode(frame, scenario.packetizer.packets_per_frame, scenario.packetizer.interleave)
+    codec.decode([encoded.slices], encoded.size, scenario.concealment.method, scenario.concealment.temporal)
+
+
+class Clock:
+    """Wall time of each stage in seconds, for provenance."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """A stage ends here."""
+        now = time.perf_counter()
+        self.laps[stage] = round(now - self._since, 3)
+        self._since = now
+
+
+def encode(
+    codec: MediaCodec, frames: NDArray[np.uint8], scenario: Scenario, on_progress: progress.Report
+) -> list[EncodedFrame]:
+    """All frames, in batches."""
+    encoded: list[EncodedFrame] = []
+    for start in range(0, len(frames), BATCH):
+        batch = frames[start : start + BATCH]
+        encoded += codec.encode(batch, scenario.packetizer.packets_per_frame, scenario.packetizer.interleave)
+        on_progress("encode", start + len(batch), len(frames))
+    assert len(encoded) == len(frames), (codec.name, len(encoded), len(frames))
+    return encoded
+
+
+def tables(scenario: Scenario, codec: MediaCodec, passes: Passes) -> tuple["pd.DataFrame", "pd.DataFrame"]:
+    """The tables `frames` and `packets`; their columns are those of `records`, plus the quality."""
+    playback = passes.playback
+    rows = [
+        _row(scenario, codec.name, delivery, int(correct), int(corrupt))
+        for delivery, correct, corrupt in zip(
+            passes.session.deliveries, playback.tokens_correct, playback.slices_corrupt, strict=True
+        )
+    ]
+    frames = records.to_frame(rows, playback.columns)
+    return frames, records.to_frame(passes.session.packets)
+
+
+def _row(scenario: Scenario, codec: str, delivery: FrameDelivery, correct: int, corrupt: int) -> FrameRecord:
+    render_ns, capture_ns = delivery.render_ns, delivery.capture_ns
+    pixels = scenario.source.size[0] * scenario.source.size[1]
+    counted = {
+        key: getattr(delivery, key)
+        for key in (
+            "late", "frozen", "bytes_payload", "bytes_header", "bytes_fec", "bytes_retransmitted", "packets_sent",
+            "packets_lost", "packets_late", "packets_recovered", "tokens_total",
+        )
+    }  # fmt: skip
+    wire_bytes = sum(value for key, value in counted.items() if key.startswith("bytes_"))
+    return FrameRecord(
+        scenario=scenario.name,
+        seed=scenario.seed,
+        codec=codec,
+        concealment=scenario.concealment.method,
+        frame=delivery.frame,
+        time_capture_ms=units.ns_to_ms(capture_ns),
+        time_render_ms=None if render_ns is None else units.ns_to_ms(render_ns),
+        delay_ms=None if render_ns is None else units.ns_to_ms(render_ns - capture_ns),
+        bpp=units.bits(wire_bytes) / pixels,
+        bpp_payload=units.bits(delivery.bytes_payload) / pixels,
+        packets_corrupt=delivery.packets_corrupt + corrupt,
+        tokens_missing=delivery.tokens_total - delivery.tokens_received,
+        tokens_correct=correct,
+        **counted,
+    )
+
+
+def _write(folder: Path, scenario: Scenario, codec: MediaCodec, passes: Passes, command: str) -> dict[str, float]:
+    """Fill the results folder; returns the summary."""
+    frames, packets = tables(scenario, codec, passes)
+    wall_s = sum(passes.wall_s.values())
+    summary = {**metrics.summarize(frames, packets, scenario.source.fps), "wall_s": round(wall_s, 3)}
+    records.write_parquet(frames, folder / "frames.parquet")
+    records.write_parquet(packets, folder / "packets.parquet")
+    records.write_csv(_one_row(scenario, codec, summary), folder / "summary.csv")
+    results.write_text(folder / "scenario.resolved.yaml", resolved_yaml(scenario))
+    results.write_json(folder / "provenance.json", _provenance(scenario, codec, passes, command))
+    results.write_pictures(folder / "frames", passes.playback, frames_to_keep(frames, scenario.output.frames))
+    report.write_figures(folder)
+    return summary
+
+
+def _one_row(scenario: Scenario, codec: MediaCodec, summary: dict[str, float]) -> "pd.DataFrame":
+    import pandas as pd
+
+    who = {"scenario": scenario.name, "codec": codec.name, "concealment": scenario.concealment.method}
+    return pd.DataFrame([{**who, "seed": scenario.seed, **summary}])
+
+
+def _provenance(scenario: Scenario, codec: MediaCodec, passes: Passes, command: str) -> dict[str, Any]:
+    return {
+        "command": command,
+        "scenario": scenario.name,
+        "scenario_hash": scenario_hash(scenario),
+        "seed": scenario.seed,
+        "codec": codec.describe(),
+        **results.provenance(),
+        "wall_s": passes.wall_s,
+        "packets": dataclasses.asdict(passes.session.conservation),
+        "reordered": passes.session.reordered,
+    }
+
+
+def frames_to_keep(frames: "pd.DataFrame", count: int) -> list[int]:
+    """Which frames to keep as pictures: one from each of `count` equal parts of the film.
+
+    Of each part, the first frame that was shown although something of it was missing, else its
+    first frame: so the pictures show what concealment did without choosing its best or worst.
+    """
+    damaged = ((frames["tokens_missing"] > 0) & ~frames["frozen"]).to_numpy()
+    kept: list[int] = []
+    for part in _parts(len(frames), min(count, len(frames))):
+        hurt = [number for number in part if damaged[number]]
+        kept.append(hurt[0] if hurt else part[0])
+    return kept
+
+
+def _parts(total: int, count: int) -> Sequence[range]:
+    borders = [total * part // count for part in range(count + 1)] if count else [0]
+    return [range(start, stop) for start, stop in itertools.pairwise(borders)]

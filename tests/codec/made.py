@@ -1,0 +1,43 @@
+"""Made-up tokens and tables: what the bitstream tests feed, without weights."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from codec.entropy import Tables
+from codec.tokens import Tokens, from_dense
+
+CODES = 64
+HASH = bytes(range(32))
+OTHER_HASH = bytes(range(1, 33))
+
+
+def skewed_tables(codes: int = CODES, seed: int = 0) -> Tables:
+    """Tables of histograms as uneven as real ones."""
+    rng = np.random.default_rng(seed)
+    return Tables.from_counts((rng.pareto(1.2, (3, codes)) * 50 + 1).astype(np.int64))
+
+
+TABLES = skewed_tables()
+
+
+def random_quarters(grid: tuple[int, int], split: float, fine: float, rng: np.random.Generator) -> np.ndarray:
+    """Levels of quarters: blocks split and quarters fine with these probabilities."""
+    is_split = np.kron(rng.random(grid) < split, np.ones((2, 2), bool))
+    return (is_split * (1 + (rng.random(is_split.shape) < fine))).astype(np.uint8)
+
+
+def random_tokens(
+    grid: tuple[int, int], split: float = 0.5, fine: float = 0.3, seed: int = 0, tables: Tables = TABLES
+) -> Tokens:
+    """Tokens of a mixed picture, indices drawn as the tables say."""
+    rng = np.random.default_rng(seed)
+    index = [
+        rng.choice(tables.codes, (grid[0] << level, grid[1] << level), p=row / row.sum())
+        for level, row in enumerate(tables.weights)
+    ]
+    return from_dense(index, random_quarters(grid, split, fine, rng))
+
+
+shares = st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0])
+grids = st.tuples(st.integers(1, 7), st.integers(1, 7))
+any_tokens = st.builds(random_tokens, grids, shares, shares, st.integers(0, 2**20))

@@ -1,0 +1,273 @@
+"""Bitstream: what arrives is right or unknown, never wrong; files are read for ever.
+
+The golden file was written once, by `write_golden`. It is not to be made again: a new version of the
+format gets a golden of its own beside it.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codec.bitstream import TokenSlice, VqsFile, assemble, encode_slices, read_vqs, write_vqs
+from codec.entropy import MODELS, Tables
+from codec.errors import BitstreamError, RequestError
+from codec.interleave import METHODS
+from codec.slices import Flags, Place, decode_slice
+from codec.tokens import Tokens, block_of, from_dense
+from tests.codec.made import CODES, HASH, OTHER_HASH, TABLES, any_tokens, random_tokens, skewed_tables
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+def slices_of(
+    tokens: Tokens, count: int = 4, method: str = "low_discrepancy", model: str = "static"
+) -> list[TokenSlice]:
+    count = min(count, tokens.grid[0] * tokens.grid[1])
+    return encode_slices(tokens, count, method, model, TABLES, HASH)
+
+
+def joined(tokens: Tokens, slices: list[TokenSlice]) -> tuple[Tokens, int]:
+    return assemble(tokens.grid, slices, TABLES, HASH)
+
+
+def holds_no_wrong_token(sent: Tokens, got: Tokens) -> bool:
+    """Every known token of `got` is the token that was sent there; unknown ones are coarse."""
+    lost = np.zeros(sent.grid[0] * sent.grid[1], bool)
+    lost[block_of(got)[~got.known]] = True
+    kept = ~lost[block_of(sent)]
+    return (
+        np.array_equal(got.level[got.known], sent.level[kept])
+        and np.array_equal(got.index[got.known], sent.index[kept])
+        and bool((got.level[~got.known] == 0).all())
+    )
+
+
+@given(any_tokens, st.integers(1, 9), st.sampled_from(METHODS), st.sampled_from(MODELS), st.data())
+def test_any_slices_in_any_order_give_no_wrong_token(
+    tokens: Tokens, count: int, method: str, model: str, data: st.DataObject
+) -> None:
+    slices = slices_of(tokens, count, method, model)
+    assert sum(piece.tokens for piece in slices) == len(tokens)
+    assert joined(tokens, slices) == (tokens, 0)
+    arrived = data.draw(st.lists(st.sampled_from(slices)))
+    got, corrupt = joined(tokens, arrived)
+    assert corrupt == 0 and holds_no_wrong_token(tokens, got)
+    assert got.known.sum() == sum(slices[i].tokens for i in {piece.index for piece in arrived})
+
+
+@given(any_tokens, st.data())
+def test_one_damaged_bit_is_always_noticed(tokens: Tokens, data: st.DataObject) -> None:
+    # A CRC finds every single bit, so this holds without exception.
+    slices = slices_of(tokens)
+    victim = data.draw(st.sampled_from(slices))
+    bit = data.draw(st.integers(0, 8 * len(victim.data) - 1))
+    damaged = bytearray(victim.data)
+    damaged[bit // 8] ^= 1 << bit % 8
+    slices[victim.index] = dataclasses.replace(victim, data=bytes(damaged))
+    got, corrupt = joined(tokens, slices)
+    assert corrupt == 1 and holds_no_wrong_token(tokens, got)
+    assert got.known.sum() == len(tokens) - victim.tokens
+
+
+def test_truncation_and_noise_are_noticed_at_every_length() -> None:
+    # A CRC of 16 bits lets 1 in 65536 of these pass; these seeds are none of them.
+    tokens = random_tokens((5, 6))
+    rng = np.random.default_rng(0)
+    for piece in slices_of(tokens):
+        for length in range(len(piece.data)):
+            for data in (piece.data[:length], piece.data[:length] + rng.bytes(len(piece.data) - length + 1)):
+                with pytest.raises(BitstreamError, match=rf"slice {piece.index} of 4, offset \d+, (flags|checksum)"):
+                    decode_slice(data, Place(piece.index, 4, tokens.grid, HASH), TABLES)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"index": 1}, {"count": 5}, {"grid": (6, 5)}, {"grid": (5, 7)}, {"model_hash": OTHER_HASH}],
+    ids=["other slice", "other count", "turned picture", "wider picture", "other model"],
+)
+def test_a_slice_at_the_wrong_place_is_noticed(change: dict[str, object]) -> None:
+    tokens = random_tokens((5, 6))
+    place = Place(0, 4, (5, 6), HASH)
+    data = slices_of(tokens)[0].data
+    assert len(decode_slice(data, place, TABLES).level)
+    with pytest.raises(BitstreamError, match="checksum: does not match"):
+        decode_slice(data, dataclasses.replace(place, **change), TABLES)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("place", [(4, 4), (-1, 4), (0, 0), (0, 31), (0, 256)])
+def test_a_slice_that_cannot_be_is_refused(place: tuple[int, int]) -> None:
+    with pytest.raises(BitstreamError, match="has no such slice"):
+        decode_slice(bytes(10), Place(*place, (5, 6), HASH), TABLES)
+
+
+def sealed(body: bytes, grid: tuple[int, int]) -> bytes:
+    """A slice with a right checksum and any content: what an adversary sends."""
+    return body + Place(0, 1, grid, HASH).checksum(body).to_bytes(2)
+
+
+@pytest.mark.parametrize(
+    ("body", "grid", "message"),
+    [
+        (b"\x62", (5, 6), "offset 0, flags: entropy model must be below 2, got 2"),
+        (b"\x00", (5, 6), "offset 0, flags: log2 K must be from 1 to 15"),
+        (b"\xa0", (5, 6), "offset 0, flags: codebooks of 64 are needed, got 1024"),
+        (b"\x60" + bytes(16), (1024, 1024), "offset 1, payload: too short for 1048576 blocks"),
+        (b"\x60" + b"\xff" * 40, (5, 6), "offset 1, payload: bytes that no symbols have"),
+    ],
+)
+def test_content_with_a_right_checksum_is_checked_again(body: bytes, grid: tuple[int, int], message: str) -> None:
+    with pytest.raises(BitstreamError, match=message):
+        decode_slice(sealed(body, grid), Place(0, 1, grid, HASH), TABLES)
+
+
+def test_any_payload_with_a_right_checksum_gives_valid_tokens_or_an_error() -> None:
+    rng = np.random.default_rng(5)
+    refused = 0
+    for _ in range(500):
+        body = bytes([0x64 | int(rng.integers(2))]) + rng.bytes(60)
+        try:
+            part = decode_slice(sealed(body, (3, 4)), Place(0, 1, (3, 4), HASH), TABLES)
+        except BitstreamError:
+            refused += 1
+            continue
+        Tokens((3, 4), part.level, part.index, np.ones(len(part.level), bool)).check_codes(CODES)
+    assert 0 < refused < 500  # counts that disagree with their flags are found
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_all_coarse_kodak_at_1024_codewords_fits_into_0_042_bits_per_pixel(count: int) -> None:
+    tables = skewed_tables(1024)
+    tokens = random_tokens((32, 48), split=0, tables=tables)
+    slices = encode_slices(tokens, count, "low_discrepancy", "uniform", tables, HASH)
+    file = write_vqs((512, 768), slices, HASH)
+    assert 8 * len(file) / (512 * 768) <= 0.042
+    assert len(file) == 12 + 1920 + 4 * count  # header, ten bits for each of 1536 tokens, length and checksum
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("count", [1, 4, 16])
+def test_payloads_stay_within_one_percent_and_two_bytes_of_the_cross_entropy(model: str, count: int) -> None:
+    tokens = random_tokens((32, 48), split=0)
+    slices = encode_slices(tokens, count, "low_discrepancy", model, TABLES, HASH)
+    ideal_bytes = TABLES.cost_bits(model, 0, tokens.index) / 8
+    assert sum(len(piece.data) - 3 for piece in slices) <= 1.01 * ideal_bytes + 2 * count
+
+
+@given(any_tokens, st.integers(1, 5), st.integers(1, 16), st.integers(1, 16))
+def test_files_come_back_whole(tokens: Tokens, count: int, rows: int, cols: int) -> None:
+    size = (max(16, 16 * tokens.grid[0] - rows + 1), max(16, 16 * tokens.grid[1] - cols + 1))
+    slices = slices_of(tokens, count)
+    file = read_vqs(write_vqs(size, slices, HASH), model_hash=HASH)
+    assert file.slices == tuple(slices)
+    assert file.size == size and file.model == HASH[:3]
+    assert file.flags == Flags("static", bool(tokens.level.any()), "low_discrepancy", CODES)
+
+
+FILE = write_vqs((80, 96), slices_of(random_tokens((5, 6))), HASH)
+
+
+def patched(offset: int, new: bytes) -> bytes:
+    return FILE[:offset] + new + FILE[offset + len(new) :]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "x.vqs, offset 0, header: must have 12 bytes, got 0"),
+        (patched(0, b"PK"), "offset 0, magic: a .vqs file starts with b'VQ', got b'PK'"),
+        (patched(2, b"\x02"), "offset 2, version: this reader knows version 1, got 2"),
+        (patched(3, b"\x63"), "offset 3, flags: entropy model"),
+        (patched(4, b"\x00\x0f"), "offset 4, height: must be from 16 to 16384, got 15"),
+        (patched(6, b"\xff\xff"), "offset 6, width: must be from 16 to 16384, got 65535"),
+        (patched(8, b"\xff"), "offset 8, model: the weights at hand are 000102, got 'ff0102'"),
+        (patched(11, b"\x00"), "offset 11, slices: must be from 1 to 30, got 0"),
+        (patched(11, b"\x1f"), "offset 11, slices: must be from 1 to 30, got 31"),
+        (patched(12, b"\x01"), "offset 12, length of slice 0: must be from 2"),
+        (patched(12, b"\xff\xff\xff\xff"), "offset 12, length of slice 0: no end of it within 4 bytes"),
+        (FILE[:-1], "length of slice 3: must be from 2 to"),
+        (FILE[:12], "offset 12, length of slice 0: no end of it"),
+        (FILE + b"!", f"offset {len(FILE)}: the file must end here"),
+    ],
+)
+def test_a_broken_file_is_told_by_offset_and_field(data: bytes, message: str) -> None:
+    with pytest.raises(BitstreamError) as caught:
+        read_vqs(data, "x.vqs", HASH)
+    assert message in str(caught.value)
+
+
+def test_no_cut_or_single_bit_of_a_file_gives_a_wrong_token() -> None:
+    sent = random_tokens((5, 6))
+    for bit in range(8 * len(FILE)):
+        data = bytearray(FILE)
+        data[bit // 8] ^= 1 << bit % 8
+        try:
+            file: VqsFile = read_vqs(bytes(data), model_hash=HASH)
+        except BitstreamError:
+            continue
+        got, corrupt = assemble((5, 6), file.slices, TABLES, HASH)
+        # The height and width within the last block are the only bits no checksum covers.
+        assert corrupt or file.size != (80, 96)
+        assert holds_no_wrong_token(sent, got)
+    for length in range(len(FILE)):
+        with pytest.raises(BitstreamError):
+            read_vqs(FILE[:length])
+
+
+def test_a_huge_declared_picture_is_refused_before_anything_is_set_up() -> None:
+    data = patched(4, b"\x40\x00\x40\x00")  # 16384x16384
+    file = read_vqs(data)
+    got = [decode_error(piece, (1024, 1024)) for piece in file.slices]
+    assert all("checksum" in message for message in got)
+
+
+def decode_error(piece: TokenSlice, grid: tuple[int, int]) -> str:
+    with pytest.raises(BitstreamError) as caught:
+        decode_slice(piece.data, Place(piece.index, piece.count, grid, HASH), TABLES)
+    return str(caught.value)
+
+
+def test_requests_that_cannot_be_met_are_refused() -> None:
+    tokens = random_tokens((2, 2))
+    for count in (0, 5):
+        with pytest.raises(RequestError, match="from 1 to 4"):
+            encode_slices(tokens, count, "raster", "static", TABLES, HASH)
+    with pytest.raises(RequestError, match="Available: uniform, static"):
+        encode_slices(tokens, 1, "raster", "contextual", TABLES, HASH)
+    with pytest.raises(ValueError, match="4 lost tokens"):
+        encode_slices(assemble((2, 2), [], TABLES, HASH)[0], 1, "raster", "static", TABLES, HASH)
+    with pytest.raises(RequestError, match="at most 16384 pixels"):
+        encode_slices(random_tokens((1, 1025), split=0), 1, "raster", "static", TABLES, HASH)
+    slices = slices_of(tokens)
+    with pytest.raises(RequestError, match="every slice"):
+        write_vqs((32, 32), slices[1:], HASH)
+    with pytest.raises(RequestError, match="from 16 to 16384"):
+        write_vqs((32, 15), slices, HASH)
+
+
+def write_golden() -> None:
+    """Made the golden file, once: 50x61 pixels in three slices, indices 7 n mod 16, from made-up tables."""
+    counts = [[1 + (5 * level + code * code) % 40 for code in range(16)] for level in range(3)]
+    quarters = np.array([[0, 0, 1, 2, 0, 0, 2, 2], [0, 0, 1, 1, 0, 0, 2, 2]] * 4, np.uint8)
+    index = [(7 * np.arange(16 << 2 * level) % 16).reshape(4 << level, 4 << level) for level in range(3)]
+    tokens = from_dense(index, quarters)
+    slices = encode_slices(tokens, 3, "low_discrepancy", "static", Tables.from_counts(np.array(counts)), HASH)
+    (GOLDEN / "stream_v1.vqs").write_bytes(write_vqs((50, 61), slices, HASH))
+    facts = {"counts": counts, "level": tokens.level.tolist(), "index": tokens.index.tolist()}
+    (GOLDEN / "stream_v1.json").write_text(json.dumps(facts) + "\n")
+
+
+def test_the_golden_file_of_version_1_decodes_for_ever() -> None:
+    facts = json.loads((GOLDEN / "stream_v1.json").read_text())
+    data = (GOLDEN / "stream_v1.vqs").read_bytes()
+    tables = Tables.from_counts(np.array(facts["counts"]))
+    file = read_vqs(data, model_hash=HASH)
+    tokens, corrupt = assemble((4, 4), file.slices, tables, HASH)
+    assert corrupt == 0 and tokens.known.all() and file.size == (50, 61)
+    assert tokens.level.tolist() == facts["level"] and tokens.index.tolist() == facts["index"]
+    again = encode_slices(tokens, 3, "low_discrepancy", "static", tables, HASH)
+    assert write_vqs((50, 61), again, HASH) == data

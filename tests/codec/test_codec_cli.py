@@ -1,0 +1,257 @@
+"""python -m codec: round trips on tiny weights, and one clean line for every mistake."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from codec import checkpoint
+from codec.cli import main, ratios, share
+from codec.conceal import METHODS
+from codec.entropy import MODELS
+from codec.images import open_image, save_png
+from codec.interleave import METHODS as INTERLEAVES
+from tests.codec.tiny import TINY, photograph, tiny_tensors
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weights")
+    for network, tensors in zip(("tokenizer", "predictor"), tiny_tensors(), strict=True):
+        checkpoint.save(folder / f"{network}.safetensors", network, TINY, tensors, {"steps": "0"})
+    return folder
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    save_png(tmp_path / "photo.png", photograph(50, 70))
+    return tmp_path / "photo.png"
+
+
+@pytest.fixture
+def stream(image: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """photo.vqs: mixed, four slices."""
+    out = image.with_suffix(".vqs")
+    assert run("encode", image, out, "--ratios", "0.2,0.3,0.5", "--slices", 4, "--weights", weights) == 0
+    capsys.readouterr()
+    return out
+
+
+def run(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """The one line on stderr of a command that must fail with exit code 2."""
+    try:
+        code = run(*words)
+    except SystemExit as exit_:  # from argparse
+        code = int(exit_.code or 0)
+    printed = capsys.readouterr()
+    assert code == 2 and printed.out == ""
+    assert printed.err.count("\n") == 1 and printed.err.startswith("python -m codec")
+    return printed.err
+
+
+def test_a_picture_goes_to_a_file_and_back_at_its_own_size(
+    image: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, back = tmp_path / "x.vqs", tmp_path / "back.png"
+    assert run("encode", image, file, "--weights", weights) == 0
+    said = capsys.readouterr().out
+    size = file.stat().st_size
+    assert f"{size} bytes, {8 * size / 3500:.4f} bits per pixel, 20 tokens (20 coarse, 0 medium, 0 fine)" in said
+    assert run("decode", file, back, "--weights", weights) == 0
+    assert "70x50 pixels\n" in capsys.readouterr().out
+    assert open_image(back).shape == (50, 70, 3)
+
+
+@pytest.mark.parametrize("rate", [(), ("--bpp", 0.05), ("--ratios", "20%,0.3,0.5")])
+@pytest.mark.parametrize("entropy_model", MODELS)
+def test_every_rate_and_entropy_model_shows_the_same_picture_in_one_or_many_slices(
+    rate: tuple[object, ...], entropy_model: str, image: Path, weights: Path, tmp_path: Path
+) -> None:
+    shown = []
+    for count, interleave in ((1, "raster"), (5, "low_discrepancy")):
+        words = ("--slices", count, "--interleave", interleave, "--entropy", entropy_model, "--weights", weights)
+        assert run("encode", image, tmp_path / "x.vqs", *rate, *words) == 0
+        assert run("decode", tmp_path / "x.vqs", tmp_path / "x.png", "--weights", weights) == 0
+        shown.append(open_image(tmp_path / "x.png"))
+    assert np.array_equal(shown[0], shown[1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_concealment_fills_what_is_dropped(
+    method: str, stream: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--drop", 0.5, "--seed", 3, "--conceal", method, "--weights", weights)
+    assert run("decode", stream, tmp_path / "x.png", *words) == 0
+    lost = int(np.sum(np.random.default_rng(3).random(20) < 0.5))
+    assert f"{lost} of 20 blocks lost ({method})" in capsys.readouterr().out
+
+
+def test_a_larger_share_loses_the_same_blocks_and_more(stream: Path, weights: Path, tmp_path: Path) -> None:
+    grey = []
+    for drop in ("10%", "40%", "100%"):
+        words = ("--drop", drop, "--conceal", "none", "--weights", weights)
+        assert run("decode", stream, tmp_path / "x.png", *words) == 0
+        grey.append((open_image(tmp_path / "x.png") == 128).all(axis=2))
+    assert (grey[0] <= grey[1]).all() and grey[2].all()
+
+
+def test_chosen_slices_are_lost(
+    stream: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("decode", stream, tmp_path / "x.png", "--drop-slices", "0,2", "--weights", weights) == 0
+    assert "10 of 20 blocks lost (expected)" in capsys.readouterr().out
+
+
+def test_a_damaged_slice_is_told_and_concealed(
+    stream: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = bytearray(stream.read_bytes())
+    data[-1] ^= 1
+    stream.write_bytes(data)
+    assert run("decode", stream, tmp_path / "x.png", "--weights", weights) == 0
+    printed = capsys.readouterr()
+    assert "1 of 4 slices are damaged" in printed.err and "5 of 20 blocks lost" in printed.out
+
+
+def test_info_tells_a_file_without_weights(stream: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("info", stream) == 0
+    said = capsys.readouterr().out
+    for fact in ("70x50", "mixed", "static", "4 (low_discrepancy)", str(stream.stat().st_size)):
+        assert fact in said
+
+
+def test_info_tells_the_weights(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("info", "--weights", weights) == 0
+    assert re.search(r"sha256 +[0-9a-f]{64}\n", capsys.readouterr().out)
+
+
+def test_evaluate_writes_a_row_for_each_case(
+    image: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "table.csv"
+    words = ("--loss", 0, "20%", "--conceal", "zero", "expected", "--seeds", 2, "--out", out, "--weights", weights)
+    assert run("evaluate", image.parent, *words) == 0
+    table = pd.read_csv(out)
+    assert len(table) == 1 + 2 * 2
+    assert {"image", "bpp", "loss", "concealment", "psnr_db", "ssim"} <= set(table.columns)
+    assert "psnr_db" in capsys.readouterr().out
+
+
+def test_mistakes_end_in_one_line_and_exit_code_two(
+    image: Path, stream: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, shown, use = tmp_path / "out.vqs", tmp_path / "out.png", ("--weights", weights)
+    small = tmp_path / "small.png"
+    save_png(small, photograph(16, 15))
+    other = tmp_path / "other.vqs"
+    other.write_bytes(stream.read_bytes()[:8] + b"abc" + stream.read_bytes()[11:])
+    cases: list[tuple[str, tuple[object, ...]]] = [
+        ("required: VERB", ()),
+        ("invalid choice: 'encod'", ("encod",)),
+        ("no such file", ("encode", tmp_path / "no.png", out, *use)),
+        ("at least 16x16 pixels, got '15x16'", ("encode", small, out, *use)),
+        ("no picture of a known kind", ("encode", stream, out, *use)),
+        ("no such weights file", ("encode", image, out, "--weights", tmp_path)),
+        ("must be from", ("encode", image, out, "--bpp", 9, *use)),
+        ("invalid float value: 'x'", ("encode", image, out, "--bpp", "x", *use)),
+        ("not allowed with", ("encode", image, out, "--bpp", 1, "--ratios", "0,0,1", *use)),
+        ("sum to 1", ("encode", image, out, "--ratios", "0.5,0.5,0.5", *use)),
+        ("invalid ratios value: '1,2'", ("encode", image, out, "--ratios", "1,2", *use)),
+        ("from 1 to 20", ("encode", image, out, "--slices", 21, *use)),
+        ("invalid positive value: '0'", ("encode", image, out, "--slices", 0, *use)),
+        ("Available: uniform, static", ("encode", image, out, "--entropy", "huffman", *use)),
+        ("Available: raster, low_discrepancy", ("encode", image, out, "--interleave", "zigzag", *use)),
+        ("cannot be written", ("encode", image, tmp_path / "no" / "x.vqs", *use)),
+        ("cannot be read (No such file", ("decode", tmp_path / "no.vqs", shown, *use)),
+        ("a .vqs file starts with b'VQ'", ("decode", image, shown, *use)),
+        ("offset 8, model: the weights at hand are", ("decode", other, shown, *use)),
+        ("numbered from 0 to 3, got 4", ("decode", stream, shown, "--drop-slices", "4", *use)),
+        ("invalid share value: '1.2'", ("decode", stream, shown, "--drop", "1.2", *use)),
+        ("unknown method, got 'magic'. Available: none", ("decode", stream, shown, "--conceal", "magic", *use)),
+        ("written as PNG, got '.jpg'", ("decode", stream, tmp_path / "x.jpg", *use)),
+        ("no PNG, JPEG or WebP", ("evaluate", weights, *use)),
+        ("no PNG, JPEG or WebP", ("train", "tokenizer", weights, "--out", tmp_path / "run")),
+        ("required: --tokenizer", ("train", "predictor", weights, "--out", tmp_path / "run")),
+        ("no such weights", ("train", "predictor", image.parent, "--out", tmp_path / "run", "--tokenizer", out)),
+    ]
+    for message, words in cases:
+        assert message in refused(capsys, *words)
+    assert not out.exists() and not shown.exists()
+
+
+def test_a_failed_run_leaves_an_older_output_as_it_was(
+    image: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.vqs"
+    out.write_bytes(b"precious")
+    refused(capsys, "encode", image, out, "--ratios", "1,1,1", "--weights", weights)
+    assert out.read_bytes() == b"precious"
+
+
+def test_help_names_every_choice_and_loads_no_torch() -> None:
+    script = "import sys, codec.cli as c; [c.build_parser().parse_args(sys.argv[1:])]"
+    for verb, names in (("encode", (*MODELS, *INTERLEAVES)), ("decode", METHODS)):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-c", script, verb, "--help"], capture_output=True, text=True
+        )
+        assert done.returncode == 0
+        assert all(name in done.stdout for name in names)
+        assert not re.search(r"\| +(torch|numpy|constriction)$", done.stderr, re.MULTILINE)
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "codec", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "encode photo.png photo.vqs" in done.stdout
+
+
+def test_shares_may_be_percent() -> None:
+    assert share("20%") == share("0.2") == 0.2
+    assert ratios("10%,0.3,60%") == (0.1, 0.3, 0.6)
+    for text in ("-1", "nan", "120%", "", "a"):
+        with pytest.raises(ValueError):
+            share(text)
+
+
+def test_training_verbs_hand_on_what_was_asked(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from codec.training import predictor, tokenizer
+
+    save_png(tmp_path / "photo.png", photograph(32, 48))
+    asked: list[tuple[object, ...]] = []
+
+    def made(*arguments: object) -> tokenizer.Tokenizer:
+        asked.append(arguments)
+        (tmp_path / "run").mkdir(exist_ok=True)
+        return tokenizer.Tokenizer(TINY)
+
+    monkeypatch.setattr("codec.config.CodecConfig", lambda: TINY)
+    monkeypatch.setattr(tokenizer, "train_tokenizer", made)
+    monkeypatch.setattr(predictor, "train_predictor", made)
+    run_folder = tmp_path / "run"
+    assert run("train", "tokenizer", tmp_path, "--out", run_folder, "--steps", 7, "--seed", 5) == 0
+    recipe = tokenizer.TokenizerRecipe(steps=7, seed=5)
+    assert asked.pop() == (tmp_path, run_folder, None, recipe, TINY, False)
+    assert checkpoint.load(run_folder / "tokenizer.safetensors", "tokenizer")[0] == TINY
+    given = run_folder / "tokenizer.safetensors"
+    assert run("train", "predictor", tmp_path, "--out", run_folder, "--tokenizer", given, "--batch", 3, "--resume") == 0
+    assert asked.pop() == (tmp_path, run_folder, given, predictor.PredictorRecipe(batch=3), True)
+
+
+def test_a_stopped_run_says_how_to_go_on(
+    image: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("codec.verbs.info", stop)
+    assert run("info") == 130
+    assert "--resume" in capsys.readouterr().err

@@ -1,0 +1,105 @@
+"""Concealment: received tokens stay, every hole gets a guess."""
+
+import numpy as np
+import pytest
+
+from codec.conceal import METHODS, Concealed
+from codec.errors import RequestError
+from codec.model import latent_maps
+from codec.tokens import Tokens, with_lost_blocks
+from tests.codec.tiny import TINY, photograph, tiny_codec
+
+CODEC = tiny_codec()
+
+
+def holes(ratios: tuple[float, float, float] = (0.0, 0.0, 1.0), rate: float = 0.4, seed: int = 1) -> Tokens:
+    tokens = CODEC.encode(photograph(80, 96, seed), ratios=ratios)
+    return with_lost_blocks(tokens, np.random.default_rng(seed).random(30) < rate)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("ratios", [(0.0, 0.0, 1.0), (0.2, 0.3, 0.5)])
+def test_a_received_token_is_never_changed(method: str, ratios: tuple[float, float, float]) -> None:
+    tokens = holes(ratios)
+    filled = CODEC.conceal([tokens], method)[0]
+    known = tokens.known
+    np.testing.assert_array_equal(filled.tokens.index[known], tokens.index[known])
+    np.testing.assert_array_equal(filled.tokens.known, known)
+    codebook = CODEC.quantizer.codebook.numpy()
+    np.testing.assert_array_equal(filled.code[known], codebook[tokens.level[known], tokens.index[known]])
+    assert (filled.confidence[known] == 1).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_confidence_is_a_share_and_guesses_are_codewords_of_the_codebook(method: str) -> None:
+    filled = CODEC.conceal([holes()], method)[0]
+    assert ((filled.confidence >= 0) & (filled.confidence <= 1)).all()
+    assert ((filled.tokens.index >= 0) & (filled.tokens.index < TINY.codes)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_everything_lost_and_nothing_lost_both_give_a_picture(method: str) -> None:
+    for rate in (0.0, 1.1):
+        filled = CODEC.conceal([holes(rate=rate)], method)
+        assert CODEC.decode(filled, (80, 96)).shape == (1, 80, 96, 3)
+
+
+def test_without_holes_every_method_gives_the_same_picture() -> None:
+    pictures = [CODEC.decode(CODEC.conceal([holes(rate=0.0)], m), (80, 96)) for m in METHODS]
+    assert all(np.array_equal(pictures[0], picture) for picture in pictures)
+
+
+def test_neighbour_mean_of_one_hole_is_the_weighted_mean_of_the_eight_around() -> None:
+    tokens = CODEC.encode(photograph(48, 48))
+    filled = CODEC.conceal([with_lost_blocks(tokens, np.arange(9) == 4)], "neighbour_mean")[0]
+    codes = CODEC.quantizer.codebook[0].numpy()[tokens.index]
+    weight = np.array([0.5, 1, 0.5, 1, 0, 1, 0.5, 1, 0.5])
+    np.testing.assert_allclose(filled.code[4], weight @ codes / weight.sum(), atol=1e-5)
+
+
+def test_neighbour_mean_fills_holes_wider_than_one_block_from_their_rim() -> None:
+    tokens = CODEC.encode(photograph(80, 80))
+    lost = np.zeros((5, 5), bool)
+    lost[1:4, 1:4] = True
+    filled = CODEC.conceal([with_lost_blocks(tokens, lost.ravel())], "neighbour_mean")[0]
+    assert (np.linalg.norm(filled.code, axis=1) > 0).all()
+
+
+def test_expected_is_shorter_than_a_codeword_and_its_length_is_the_confidence() -> None:
+    filled = CODEC.conceal([holes()], "expected")[0]
+    lost = ~filled.tokens.known
+    length = np.linalg.norm(filled.code[lost], axis=1)
+    assert (length < 1).all()
+    np.testing.assert_allclose(filled.confidence[lost], length, atol=1e-5)
+
+
+def test_none_shows_grey_blocks_where_zero_lets_the_decoder_paint() -> None:
+    tokens = CODEC.encode(photograph(48, 48))
+    holed = with_lost_blocks(tokens, np.arange(9) == 4)
+    grey = CODEC.decode(CODEC.conceal([holed], "none"), (48, 48))[0]
+    painted = CODEC.decode(CODEC.conceal([holed], "zero"), (48, 48))[0]
+    assert (grey[16:32, 16:32] == 128).all()
+    assert not (painted[16:32, 16:32] == 128).all()
+    np.testing.assert_array_equal(grey[:16], painted[:16])
+
+
+def test_an_unknown_method_is_refused_with_the_names_of_the_others() -> None:
+    with pytest.raises(RequestError, match=r"unknown method, got 'magic'. Available: none, zero"):
+        CODEC.conceal([holes()], "magic")
+
+
+def test_batch_and_single_give_the_same_guesses() -> None:
+    batch = [holes(seed=1), holes(seed=2), holes((0.2, 0.3, 0.5), seed=3)]
+    together = CODEC.conceal(batch, "expected")
+    for tokens, filled in zip(batch, together, strict=True):
+        alone = CODEC.conceal([tokens], "expected")[0]
+        np.testing.assert_allclose(alone.code, filled.code, atol=1e-4)
+
+
+def test_latent_maps_put_every_token_on_its_cell() -> None:
+    tokens = CODEC.encode(photograph(64, 48), ratios=(0.3, 0.4, 0.3))
+    filled: Concealed = CODEC.conceal([tokens], "zero")[0]
+    maps = latent_maps([filled], TINY.code_dim)
+    assert sum(int(p.sum()) for p in maps.present) == len(tokens.level)
+    area = sum(float(p.sum()) / 4**level for level, p in enumerate(maps.present))
+    assert area == 12  # 4 x 3 blocks, each covered exactly once

@@ -1,0 +1,135 @@
+"""Training, on tiny networks: it learns, it resumes exactly, its masks are what channels do."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from codec import checkpoint
+from codec.errors import CheckpointError, ImageError
+from codec.training.codebook_ema import CodebookEma
+from codec.training.data import batch, load_photographs
+from codec.training.export import export_tokenizer
+from codec.training.losses import PatchDiscriminator, discriminator_hinge, distortion
+from codec.training.masks import lost_blocks
+from codec.training.predictor import PredictorRecipe, train_predictor
+from codec.training.run import learning_rate
+from codec.training.tokenizer import TokenizerRecipe, train_tokenizer
+from tests.codec.tiny import TINY, photograph, tiny_tensors
+
+RECIPE = TokenizerRecipe(
+    steps=4, size=32, batch=2, quantize_from=1, adversarial_from=2, freeze_encoder_from=3, log_every=1, picture_every=4
+)
+SHORT = PredictorRecipe(steps=4, batch=2, window=4, mixed_window=3, mixed_share=0.5, log_every=1)
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for seed in range(3):
+        Image.fromarray(photograph(80, 96, seed)).save(folder / f"{seed}.png")
+    return folder
+
+
+def states_equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_resumed_tokenizer_run_equals_one_without_a_pause(photographs: Path, tmp_path: Path) -> None:
+    whole = train_tokenizer(photographs, tmp_path / "whole", None, RECIPE, TINY)
+    half = tmp_path / "half"
+    train_tokenizer(photographs, half, None, RECIPE, TINY, stop_after=2)
+    resumed = train_tokenizer(photographs, half, None, RECIPE, TINY, resume=True)
+    assert states_equal(whole.state_dict(), resumed.state_dict())
+    steps = [line.split(",")[0] for line in (half / "log.csv").read_text().splitlines()[1:]]
+    assert steps == ["1", "2", "3", "4"]
+
+
+def test_a_resumed_predictor_run_equals_one_without_a_pause(photographs: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "tokenizer.safetensors"
+    checkpoint.save(weights, "tokenizer", TINY, tiny_tensors()[0], {})
+    whole = train_predictor(photographs, tmp_path / "whole", weights, SHORT)
+    train_predictor(photographs, tmp_path / "half", weights, SHORT, stop_after=2)
+    resumed = train_predictor(photographs, tmp_path / "half", weights, SHORT, resume=True)
+    assert checkpoint.load(whole, "predictor")[2] == checkpoint.load(resumed, "predictor")[2]  # hashes
+
+
+def test_a_run_is_never_started_over_another(photographs: Path, tmp_path: Path) -> None:
+    train_tokenizer(photographs, tmp_path / "run", None, replace(RECIPE, steps=1), TINY)
+    with pytest.raises(CheckpointError, match="this folder holds a run.*--resume"):
+        train_tokenizer(photographs, tmp_path / "run", None, RECIPE, TINY)
+
+
+def test_the_encoder_rests_once_frozen(photographs: Path, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, freeze_encoder_from=2)
+    train_tokenizer(photographs, tmp_path / "run", None, recipe, TINY, stop_after=3)
+    third = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["model"]
+    train_tokenizer(photographs, tmp_path / "run", None, recipe, TINY, resume=True)
+    fourth = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["model"]
+    fixed = [n for n in third if n.startswith(("encoder.", "quantizer."))]
+    assert all(torch.equal(third[n], fourth[n]) for n in fixed)
+    assert not all(torch.equal(third[n], fourth[n]) for n in third if n.startswith("decoder."))
+
+
+def test_exported_weights_hold_histograms_in_which_no_codeword_is_impossible(photographs: Path, tmp_path: Path) -> None:
+    tensors = {n: t for n, t in tiny_tensors()[0].items() if n != "histogram"}
+    path = tmp_path / "tokenizer.safetensors"
+    export_tokenizer(path, tensors, TINY, load_photographs(photographs, 32), steps=7)
+    _, loaded, _ = checkpoint.load(path, "tokenizer")
+    assert loaded["histogram"].shape == (3, 16) and int(loaded["histogram"].min()) >= 1
+    blocks = 3 * (80 // 16) * (96 // 16)
+    assert int(loaded["histogram"][0].sum()) == 16 + blocks * 2 + round(0.2 * 30) * 3  # shares 1, .5, .5, .2
+
+
+def test_a_batch_is_a_pure_function_of_seed_and_step(photographs: Path) -> None:
+    pictures = load_photographs(photographs, 32)
+    a, b, c = (batch(pictures, 32, 4, 1, step)[0] for step in (5, 5, 6))
+    assert np.array_equal(a, b) and not np.array_equal(a, c)
+
+
+def test_a_folder_without_photographs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="no PNG, JPEG or WebP"):
+        load_photographs(tmp_path, 32)
+
+
+def test_losses_cover_five_to_hundred_percent() -> None:
+    rng = np.random.default_rng(0)
+    shares = np.array([lost_blocks((16, 16), rng).mean() for _ in range(500)])
+    assert shares.min() < 0.1 and (shares == 1).any() and 0.3 < shares.mean() < 0.6
+
+
+def test_kmeans_puts_codewords_on_the_clusters_and_restart_revives_dead_ones() -> None:
+    torch.manual_seed(0)
+    centres = torch.nn.functional.normalize(torch.randn(16, 4), dim=-1)
+    z = torch.nn.functional.normalize(centres.repeat(50, 1) + 0.01 * torch.randn(800, 4), dim=-1)
+    ema, codebook = CodebookEma(TINY), torch.zeros(16, 4)
+    ema.kmeans(0, z, codebook)
+    assert float((z @ codebook.T).amax(1).mean()) > 0.97
+    codebook[3] = -centres.mean(0)
+    ema.count[0, 3] = 0
+    ema.update(0, z, (z @ codebook.T).argmax(-1), codebook, step=50)
+    assert float((codebook[3] @ z.T).max()) > 0.999
+
+
+def test_even_use_of_all_codes_is_full_perplexity() -> None:
+    ema = CodebookEma(TINY)
+    ema.usage.fill_(0.1)
+    assert ema.perplexity() == pytest.approx([16, 16, 16])
+
+
+def test_distortion_is_zero_for_equal_pictures_and_hinge_for_a_sure_critic() -> None:
+    x = torch.randn(1, 3, 32, 32)
+    assert float(distortion(x, x)) == 0
+    assert float(distortion(x, x + 1)) == pytest.approx(1)  # a constant offset has no gradients
+    assert float(discriminator_hinge(torch.tensor([2.0]), torch.tensor([-2.0]))) == 0
+    assert PatchDiscriminator(8)(torch.randn(1, 3, 64, 64)).shape == (1, 1, 4, 4)
+
+
+def test_the_learning_rate_warms_up_and_ends_at_a_twentieth() -> None:
+    assert learning_rate(0, 1000, 1.0) == pytest.approx(0.01)
+    assert learning_rate(100, 1000, 1.0) == pytest.approx(1.0)
+    assert learning_rate(1000, 1000, 1.0) == pytest.approx(0.05)

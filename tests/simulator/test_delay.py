@@ -1,0 +1,71 @@
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from simulator.channel import delay
+from simulator.scenario import Scenario
+from simulator.streams import Draws, generator
+
+COUNT = 50_000
+MS = 1_000_000
+
+
+def draws(seed=1):
+    return Draws(generator(seed, "delay"))
+
+
+def sample(model, count=COUNT):
+    return np.array([model.draw(now_ns) for now_ns in range(count)])
+
+
+def test_a_constant_delay_is_the_same_for_all():
+    assert set(sample(delay.Constant(40 * MS), 100)) == {40 * MS}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_normal_delays_have_their_mean_and_spread(seed):
+    delays = sample(delay.Normal(40 * MS, 8 * MS, True, draws(seed)))
+    assert abs(delays.mean() - 40 * MS) < 4 * 8 * MS / np.sqrt(COUNT)  # four standard errors
+    assert delays.std() == pytest.approx(8 * MS, rel=0.02)
+    below = [(delays < 40 * MS + z * 8 * MS).mean() for z in (-2, -1, 0, 1, 2)]
+    assert below == pytest.approx([NormalDist().cdf(z) for z in (-2, -1, 0, 1, 2)], abs=0.01)
+
+
+def test_normal_delays_are_cut_at_nought_and_the_mean_grows_as_the_formula_says():
+    delays = sample(delay.Normal(8 * MS, 8 * MS, True, draws()))
+    z = NormalDist()
+    assert delays.min() == 0
+    assert (delays == 0).mean() == pytest.approx(z.cdf(-1), abs=0.01)
+    assert delays.mean() == pytest.approx(8 * MS * (z.cdf(1) + z.pdf(1)), rel=0.01)
+
+
+def test_uniform_delays_fill_their_range_and_no_more():
+    delays = sample(delay.Uniform(100, 3, True, draws()))
+    values, counts = np.unique(delays, return_counts=True)
+    assert values.tolist() == list(range(97, 104))
+    assert counts / COUNT == pytest.approx(np.full(7, 1 / 7), abs=0.01)
+
+
+def test_delays_are_whole_nanoseconds():
+    for model in (delay.Constant(5), delay.Normal(50, 5, True, draws()), delay.Uniform(50, 5, True, draws())):
+        assert type(model.draw(0)) is int
+
+
+def test_equal_seeds_give_equal_delays_whether_or_not_packets_may_overtake():
+    one, other = (sample(delay.Normal(40 * MS, 8 * MS, reorder, draws()), 100) for reorder in (True, False))
+    assert (one == other).all()
+
+
+@pytest.mark.parametrize(
+    ("section", "kind", "reorder"),
+    [
+        ({"model": "constant", "mean": 40}, delay.Constant, False),
+        ({"model": "normal", "mean": 40, "jitter": 8, "reorder": True}, delay.Normal, True),
+        ({"model": "uniform", "mean": 40, "jitter": 8}, delay.Uniform, False),
+    ],
+)
+def test_a_scenario_gets_the_delay_it_names(section, kind, reorder):
+    model = delay.make(Scenario.model_validate({"name": "x", "channel": {"delay": section}}).channel.delay, 1)
+    assert type(model) is kind and model.reorder is reorder
+    assert sample(model, 2000).mean() == pytest.approx(40 * MS, rel=0.02)

@@ -1,0 +1,70 @@
+"""Figures from the files of a run."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from simulator import report, run
+from simulator.errors import OutputError
+from tests.simulator.small import lossy
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run.run(lossy(), tmp_path_factory.mktemp("results")).folder
+
+
+def test_plots_come_as_png_and_svg_and_the_strip_as_png(folder: Path) -> None:
+    names = sorted(path.name for path in (folder / "figures").iterdir())
+    assert names == ["arrivals.png", "arrivals.svg", "quality.png", "quality.svg", "strip.png"]
+    for path in (folder / "figures").glob("*.png"):
+        assert np.asarray(Image.open(path).convert("L")).std() > 5, f"{path.name} is blank"
+
+
+def test_figures_say_what_they_show_with_units(folder: Path) -> None:
+    quality, arrivals = ((folder / "figures" / f"{name}.svg").read_text() for name in ("quality", "arrivals"))
+    for words in ("PSNR (dB)", "capture time (s)", "nothing lost (mean", "lost, concealed (mean", "seed 1, codec toy"):
+        assert words in quality
+    for words in ("fate of each packet", "delivered", "lost", "blocks of the frame (%)", "concealed (mean"):
+        assert words in arrivals
+
+
+def test_figures_made_again_from_the_files_are_the_same_bytes(folder: Path) -> None:
+    before = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
+    written = report.write_figures(folder)
+    assert {path.name: path.read_bytes() for path in written} == before
+
+
+def test_every_fate_has_a_colour_of_its_own() -> None:
+    assert len(set(report.FATES.values())) == len(report.FATES) == 6
+
+
+def test_frozen_frames_and_all_fates_can_be_drawn() -> None:
+    fates = list(report.FATES)
+    count = len(fates)
+    frames = pd.DataFrame(
+        {
+            "scenario": "x", "seed": 1, "codec": "toy", "frame": range(count), "frozen": [True, True] + [False] * 4,
+            "time_capture_ms": np.arange(count) * 40.0, "psnr_db": 30.0, "psnr_db_lossless": 31.0,
+        }
+    )  # fmt: skip
+    packets = pd.DataFrame({"kind": "media", "frame": range(count), "fate": fates})
+    figure = report.arrivals_figure(frames, packets, np.zeros((count, 2, 2), np.uint8))
+    legend = figure.axes[0].get_legend()
+    assert legend is not None and [text.get_text() for text in legend.get_texts()] == [
+        f.replace("_", " ") for f in fates
+    ]
+    assert "frozen (33.3% of frames)" in str(report.quality_figure(frames).axes[0].get_legend_handles_labels()[1])
+
+
+def test_only_measured_metrics_get_a_panel() -> None:
+    table = pd.DataFrame({"ssim": [None], "ssim_lossless": [None], "flip": [0.1], "flip_lossless": [0.1]})
+    assert report.quality_columns(table) == ["flip"]
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="no figures can be made"):
+        report.write_figures(tmp_path)

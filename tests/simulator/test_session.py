@@ -1,0 +1,185 @@
+from dataclasses import asdict
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.errors import MediaError
+from simulator.media import EncodedFrame, Slice
+from simulator.session import run_session
+from tests.simulator.tiny import film, scenario
+
+BERNOULLI = {"model": "bernoulli", "rate": 0.2}
+BURSTS = {"model": "gilbert_elliott", "rate": 0.2, "mean_burst": 3}
+JITTER = {"model": "normal", "mean": "40 ms", "jitter": "8 ms", "reorder": True}
+THIN = {"model": "constant", "rate": "100 kbit/s"}
+
+shares = st.floats(0, 1)
+channels = st.fixed_dictionaries(
+    {},
+    optional={
+        "loss": st.one_of(
+            st.builds(lambda rate: {"model": "bernoulli", "rate": rate}, shares),
+            st.builds(
+                lambda p, r, h, k: {"model": "gilbert_elliott", "p": p, "r": r, "h": h, "k": k},
+                st.floats(0.001, 1), shares, shares, shares,
+            ),
+        ),
+        "delay": st.builds(
+            lambda model, mean, jitter, reorder: {
+                "model": model, "mean": mean + jitter, "jitter": jitter, "reorder": reorder,
+            },
+            st.sampled_from(["normal", "uniform"]), st.integers(0, 200), st.integers(0, 100), st.booleans(),
+        ),
+        "bandwidth": st.builds(lambda rate: {"model": "constant", "rate": rate}, st.integers(1000, 10**7)),
+        "queue": st.builds(
+            lambda packets, size: {"model": "droptail", "packets": packets, "bytes": size},
+            st.integers(1, 20), st.integers(1, 5000),
+        ),
+    },
+)  # fmt: skip
+
+
+def fates(result):
+    return [packet.fate for packet in result.packets]
+
+
+def lost(result):
+    return {packet.packet for packet in result.packets if packet.fate == "lost"}
+
+
+@given(channels, st.integers(0, 300), st.integers(1, 8), st.integers(0, 2**40))
+@settings(max_examples=60, deadline=None)
+def test_no_packet_or_byte_is_forgotten_and_no_slice_is_wrong_on_any_channel(channel, deadline, slices, seed):
+    sent = film(12, slices)
+    result = run_session(scenario(seed, deadline, **channel), sent)
+    counts = result.conservation
+    assert counts.sent.packets == len(result.packets) == 12 * slices
+    assert counts.sent.bytes == sum(packet.size_bytes for packet in result.packets)
+    assert counts.in_flight.packets == 0 and fates(result).count("delivered") == counts.delivered.packets
+    for frame, (encoded, delivery) in enumerate(zip(sent, result.deliveries, strict=True)):
+        own = [packet for packet in result.packets if packet.frame == frame]
+        in_time = [i for i, packet in enumerate(own) if packet.fate == "delivered"]
+        assert delivery.received == tuple(encoded.slices[i] for i in in_time)
+        assert delivery.packets_sent == slices == len(in_time) + delivery.packets_lost + delivery.packets_late
+        assert delivery.tokens_received == 10 * len(in_time) and delivery.tokens_total == 10 * slices
+        assert delivery.frozen == (not in_time) == (delivery.render_ns is None)
+        assert delivery.late == (delivery.packets_late > 0)
+        assert delivery.bytes_payload + delivery.bytes_header == sum(packet.size_bytes for packet in own)
+        assert delivery.bytes_payload == sum(len(part.data) for part in encoded.slices)
+
+
+@given(channels, st.integers(0, 2**40))
+@settings(max_examples=20, deadline=None)
+def test_no_packet_arrives_before_it_was_sent_and_late_means_after_the_deadline(channel, seed):
+    for packet in run_session(scenario(seed, "60 ms", **channel), film(12)).packets:
+        if packet.time_arrived_ms is None:
+            assert packet.fate in ("lost", "queue_drop")
+        else:
+            delay_ms = packet.time_arrived_ms - packet.time_sent_ms
+            assert delay_ms >= 0 and (delay_ms > 60.0000001) == (packet.fate == "late")
+
+
+def test_a_channel_without_loss_delivers_every_slice():
+    sent = film(30)
+    result = run_session(scenario(), sent)
+    assert [delivery.received for delivery in result.deliveries] == [frame.slices for frame in sent]
+    assert set(fates(result)) == {"delivered"}
+
+
+def test_a_channel_that_loses_all_freezes_every_frame():
+    result = run_session(scenario(loss={"model": "bernoulli", "rate": 1}), film(5))
+    assert all(frame.frozen and frame.render_ns is None and frame.received == () for frame in result.deliveries)
+
+
+def test_a_frame_is_sent_at_its_capture_and_shown_at_the_deadline():
+    result = run_session(scenario(fps=25), film(4))
+    assert [frame.capture_ns for frame in result.deliveries] == [0, 40_000_000, 80_000_000, 120_000_000]
+    assert all(frame.render_ns == frame.capture_ns + 150_000_000 for frame in result.deliveries)
+    assert [packet.time_sent_ms for packet in result.packets[::4]] == [0, 40, 80, 120]
+
+
+def test_a_packet_that_comes_after_its_frame_was_shown_is_late_and_not_lost():
+    # 146 bytes at 100 kbit/s take 11.68 ms: of four packets, three are there after 40 ms
+    result = run_session(scenario(deadline="40 ms", fps=10, bandwidth=THIN), film(1))
+    assert fates(result) == ["delivered"] * 3 + ["late"]
+    (frame,) = result.deliveries
+    assert (frame.packets_late, frame.packets_lost, frame.late, frame.frozen) == (1, 0, True, False)
+    assert len(frame.received) == 3 and result.packets[3].time_arrived_ms == pytest.approx(46.72)
+
+
+def test_of_a_burst_a_short_queue_keeps_the_first_packets():
+    queue = {"model": "droptail", "packets": 4}
+    result = run_session(scenario(bandwidth=THIN, queue=queue), film(1, slices=10))
+    assert fates(result) == ["delivered"] * 5 + ["queue_drop"] * 5
+
+
+def test_equal_seeds_give_equal_results_and_another_seed_other_losses():
+    one, again, other = (run_session(scenario(seed, loss=BURSTS, delay=JITTER), film(50)) for seed in (1, 1, 2))
+    assert asdict(one) == asdict(again)
+    assert lost(one) != lost(other)
+
+
+def test_jitter_bandwidth_and_queue_leave_the_losses_of_a_seed_as_they_were():
+    plain = run_session(scenario(loss=BURSTS), film(50))
+    rest = {"delay": JITTER, "bandwidth": THIN, "queue": {"model": "infinite"}}
+    assert lost(plain) == lost(run_session(scenario(loss=BURSTS, **rest), film(50)))
+
+
+def test_more_loss_loses_a_superset():
+    losses = [
+        lost(run_session(scenario(loss={"model": "bernoulli", "rate": rate}), film(50)))
+        for rate in (0, 0.05, 0.1, 0.2, 0.5, 1)
+    ]
+    assert all(less < more for less, more in pairwise(losses))
+
+
+def test_a_larger_queue_never_drops_more():
+    drops = [
+        run_session(
+            scenario(bandwidth=THIN, queue={"model": "droptail", "packets": packets}), film(50, 8)
+        ).conservation.queue_drop.packets
+        for packets in (1, 2, 4, 8, 16, 400)
+    ]
+    assert drops == sorted(drops, reverse=True) and drops[0] > 0 and drops[-1] == 0
+
+
+def test_with_a_later_deadline_no_further_packet_is_late():
+    late = [
+        {packet.packet for packet in run_session(scenario(deadline=ms, delay=JITTER), film(50)).packets
+         if packet.fate == "late"}
+        for ms in (0, 30, 40, 50, 60, 100)
+    ]  # fmt: skip
+    assert all(more >= less for more, less in pairwise(late))
+    assert late[0] and not late[-1]
+
+
+def test_a_fifo_channel_reorders_nothing_and_a_free_one_much():
+    fifo, free = (
+        run_session(scenario(delay={**JITTER, "reorder": reorder}), film(50)).reordered for reorder in (False, True)
+    )
+    assert fifo == 0 and free > 50
+
+
+def test_numbers_that_wrap_change_nothing():
+    """66,000 frames of one packet: sequence and frame numbers go once round their 16 bits."""
+    sent = [EncodedFrame((Slice(0, 1, 1, frame.to_bytes(4)),), 1, (16, 16)) for frame in range(66_000)]
+    channel = {"delay": {"model": "uniform", "mean": 20, "jitter": 20, "reorder": False}, "loss": BURSTS}
+    result = run_session(scenario(fps=1000, **channel), sent)
+    assert result.reordered == 0 and result.conservation.late.packets == 0
+    assert all(
+        delivery.received == (() if packet.fate == "lost" else encoded.slices)
+        for delivery, packet, encoded in zip(result.deliveries, result.packets, sent, strict=True)
+    )
+
+
+def test_a_slice_larger_than_the_mtu_stops_the_run_with_advice():
+    with pytest.raises(MediaError, match=r"frame 0, slice 0.*mtu_bytes = 200, got 246. Raise packets_per_frame"):
+        run_session(scenario(mtu_bytes=200), film(1, payload_bytes=200))
+
+
+def test_progress_is_told_frame_by_frame():
+    told = []
+    run_session(scenario(), film(3), told.append)
+    assert told == [1, 2, 3]
