@@ -107,6 +107,9 @@ def _add_decode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the blocks lost; a larger share loses these and more")
     parser.add_argument("--drop-slices", type=numbers, default=[], metavar="I,J", help="lose these slices, from 0")
     parser.add_argument(
+        "--salvage", action="store_true", help="take damaged slices as lost instead of refusing the file"
+    )
+    parser.add_argument(
         "--conceal", default="expected", metavar="METHOD",
         help="none (grey), zero, neighbour_mean, argmax or expected (default)",
     )  # fmt: skip

@@ -4,7 +4,6 @@ Heavy modules are imported by the verb that needs them, so that --help answers a
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -68,12 +67,13 @@ def decode(args: argparse.Namespace) -> None:
         raise RequestError("--drop-slices", f"slices are numbered from 0 to {len(file.slices) - 1}", absent[0])
     arrived = [piece for piece in file.slices if piece.index not in args.drop_slices]
     tokens, damaged = codec.from_slices(grid_of(file.size), arrived)
+    if damaged and not args.salvage:
+        rule = f"{damaged} of {len(file.slices)} slices fail their checksum"
+        raise BitstreamError(str(args.file), rule, "", "Fetch the file again, or add --salvage to conceal them")
     draws = np.random.default_rng(args.seed).random(tokens.grid[0] * tokens.grid[1])
     tokens = with_lost_blocks(tokens, draws < args.drop)
     picture = codec.decode(codec.conceal([tokens], args.conceal), file.size)[0]
     save_png(args.out, picture)
-    if damaged:
-        print(f"{args.file}: {damaged} of {len(file.slices)} slices are damaged, taken as lost", file=sys.stderr)
     lost, blocks = int((~tokens.known).sum()), len(draws)
     how = f", {lost} of {blocks} blocks lost ({args.conceal})" if lost else ""
     print(f"{args.out}: {file.size[1]}x{file.size[0]} pixels{how}")

@@ -7,7 +7,7 @@ the scikit-image wheel, so nothing is downloaded.
 
 import glob
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +35,14 @@ class Window(NamedTuple):
     bottom: float
 
 
-def load_frames(where: str, count: int, fps: float, size: tuple[int, int], seed: int) -> NDArray[np.uint8]:
+def load_frames(
+    where: str,
+    count: int,
+    fps: float,
+    size: tuple[int, int],
+    seed: int,
+    on_progress: Callable[[int], None] | None = None,
+) -> NDArray[np.uint8]:
     """The first `count` frames of a source.
 
     Args:
@@ -45,6 +52,7 @@ def load_frames(where: str, count: int, fps: float, size: tuple[int, int], seed:
         fps: Frames a second: paces the virtual camera; files are taken frame by frame.
         size: (height, width) in pixels.
         seed: Chooses the camera's moves; files ignore it.
+        on_progress: Called with the number of frames made so far.
 
     Returns:
         uint8 [count, height, width, 3].
@@ -52,32 +60,32 @@ def load_frames(where: str, count: int, fps: float, size: tuple[int, int], seed:
     Raises:
         SourceError: If there is nothing to read, too little of it, or a file is damaged.
     """
-    if where == "builtin":
-        return film(count, fps, size, seed)
     path = Path(where)
-    if path.suffix.lower() in VIDEOS and not path.is_dir():
-        pictures: Iterable[Image.Image] = _video(path, count)
+    if where == "builtin":
+        made = _film(count, fps, size, seed)
+    elif path.suffix.lower() in VIDEOS and not path.is_dir():
+        made = (fit(picture, size) for picture in _video(path, count))
     else:
-        pictures = _pictures(where, count)
+        made = (fit(picture, size) for picture in _pictures(where, count))
     frames = np.empty((count, *size, 3), dtype=np.uint8)
-    for number, picture in enumerate(pictures):
-        frames[number] = fit(picture, size)
+    for number, frame in enumerate(made):
+        frames[number] = frame
+        if on_progress:
+            on_progress(number + 1)
     return frames
 
 
-def film(count: int, fps: float, size: tuple[int, int], seed: int) -> NDArray[np.uint8]:
-    """Frames of the virtual camera over the built-in photographs; see `load_frames`.
+def _film(count: int, fps: float, size: tuple[int, int], seed: int) -> Iterator[NDArray[np.uint8]]:
+    """Frames of the virtual camera over the built-in photographs, uint8 [H, W, 3] each.
 
     Frame i is a function of (seed, fps, size, i) alone: a longer stream starts with the shorter one.
     """
     photographs = {name: photograph(name) for name in PHOTOGRAPHS}
-    frames = np.empty((count, *size, 3), dtype=np.uint8)
     for index in range(count):
         shot, progress = divmod(index / fps, SHOT_SECONDS)
         picture = photographs[_subject(seed, int(shot))]
         start, end = _move(seed, int(shot), picture.size, size)
-        frames[index] = crop(picture, between(start, end, progress / SHOT_SECONDS), size)
-    return frames
+        yield crop(picture, between(start, end, progress / SHOT_SECONDS), size)
 
 
 def photograph(name: str) -> Image.Image:

@@ -47,18 +47,20 @@ def load_codec(name: str, options: dict[str, Any], device: str = "auto") -> Medi
     return cast(MediaCodec, codec)
 
 
-def load_measure(name: str, squeeze: str | None = None) -> Measure:
+def load_measure(name: str, squeeze: str | None = None, flip: bool = False) -> Measure:
     """The judge of pictures that goes with a codec; the toy and users' codecs need no torch.
 
     Raises:
-        MediaError: If the SqueezeNet weights cannot be read, or the codec's judge does not use them.
+        MediaError: If the SqueezeNet weights cannot be read, FLIP is not installed, or the codec's judge
+            knows neither.
     """
     if name == "vq":
         from simulator import vq_media
 
-        return vq_media.measure(Path(squeeze) if squeeze else None)
-    if squeeze:
-        raise MediaError("output.squeeze", f"is measured with codec vq only, not with {name}", squeeze)
+        return vq_media.measure(Path(squeeze) if squeeze else None, flip)
+    for key, value in (("output.squeeze", squeeze), ("output.flip", flip)):
+        if value:
+            raise MediaError(key, f"is measured with codec vq only, not with {name}", value)
     return measure_psnr
 
 

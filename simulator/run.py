@@ -74,7 +74,7 @@ def run(
     temporary = results.start(out / scenario.name, name)
     try:
         codec = media_loader.load_codec(scenario.codec.name, scenario.codec.options, device)
-        measure = media_loader.load_measure(scenario.codec.name, scenario.output.squeeze)
+        measure = media_loader.load_measure(scenario.codec.name, scenario.output.squeeze, scenario.output.flip)
         passes = run_passes(scenario, codec, measure, on_progress)
         with results.writing(out / scenario.name):
             summary = _write(temporary, scenario, codec, passes, command)
@@ -94,7 +94,9 @@ def run_passes(
         MediaError: If the codec refuses the frames or the concealment.
     """
     source, count, clock = scenario.source, scenario.source.count, Clock()
-    frames = load_frames(source.frames, count, source.fps, source.size, scenario.seed)
+    frames = load_frames(
+        source.frames, count, source.fps, source.size, scenario.seed, lambda done: on_progress("frames", done, count)
+    )
     clock.lap("frames")
     _try(codec, frames[:1], scenario)
     encoded = encode(codec, frames, scenario, on_progress)

@@ -169,6 +169,7 @@ class Output(Section):
     """What is kept beside the tables."""
 
     frames: Whole = Field(default=8, ge=0, description="Frames kept as pictures.")
+    flip: bool = Field(default=False, description="Measure FLIP too (needs flip-evaluator, 0.1 s a picture).")
     squeeze: str | None = Field(default=None, description="SqueezeNet weights, for the squeeze metric.")
 
 

@@ -1,5 +1,6 @@
 """The VQ codec as a MediaCodec: the one module of the simulator that imports `codec`, and so torch."""
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from codec.config import BLOCK
 from codec.errors import CodecError
 from codec.model import Codec
 from codec.perceptual import Squeeze
+from codec.quality import QUICK
 from codec.quality import measure as measure_quality
 from codec.rate import ALL_COARSE
 from codec.tokens import Tokens, block_of
@@ -126,26 +128,29 @@ def _per_block(guess: Concealed, guesses: bool) -> tuple[NDArray[np.uint8], NDAr
     return state.reshape(guess.tokens.grid), confidence.astype(np.float32).reshape(guess.tokens.grid)
 
 
-def measure(squeeze_path: Path | None = None) -> Measure:
-    """The quality columns of `codec.quality`, and `squeeze` if its weights file is given.
+def measure(squeeze_path: Path | None = None, flip: bool = False) -> Measure:
+    """The quality columns of `codec.quality`; FLIP if wished, `squeeze` if its weights file is given.
 
     Raises:
-        MediaError: If that file cannot be read.
+        MediaError: If that file cannot be read, or FLIP is not installed.
     """
-    if squeeze_path is None:
-        return measure_quality
+    if flip and not importlib.util.find_spec("flip_evaluator"):
+        raise MediaError("output.flip", "needs the package flip-evaluator", True, "pip install flip-evaluator")
+    names = (*QUICK, "flip") if flip else QUICK
     try:
-        squeeze = Squeeze(squeeze_path)
+        squeeze = None if squeeze_path is None else Squeeze(squeeze_path)
     except CodecError as error:
         raise MediaError(*error.args) from error
 
-    def with_squeeze(reference: NDArray[np.uint8], shown: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
-        pairs = zip(_planes(reference), _planes(shown), strict=True)
-        with torch.inference_mode():
-            values = [float(squeeze(b[None], a[None])) for a, b in pairs]
-        return {**measure_quality(reference, shown), "squeeze": np.array(values)}
+    def judge(reference: NDArray[np.uint8], shown: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
+        columns = measure_quality(reference, shown, names)
+        if squeeze is not None:
+            with torch.inference_mode():
+                pairs = zip(_planes(reference), _planes(shown), strict=True)
+                columns["squeeze"] = np.array([float(squeeze(b[None], a[None])) for a, b in pairs])
+        return columns
 
-    return with_squeeze
+    return judge
 
 
 def _planes(frames: NDArray[np.uint8]) -> torch.Tensor:

@@ -110,15 +110,17 @@ def test_chosen_slices_are_lost(
     assert "10 of 20 blocks lost (expected)" in capsys.readouterr().out
 
 
-def test_a_damaged_slice_is_told_and_concealed(
+def test_a_damaged_slice_is_refused_and_on_request_concealed(
     stream: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = bytearray(stream.read_bytes())
     data[-1] ^= 1
     stream.write_bytes(data)
-    assert run("decode", stream, tmp_path / "x.png", "--weights", weights) == 0
-    printed = capsys.readouterr()
-    assert "1 of 4 slices are damaged" in printed.err and "5 of 20 blocks lost" in printed.out
+    assert run("decode", stream, tmp_path / "x.png", "--weights", weights) == 2
+    assert "1 of 4 slices fail their checksum. Fetch the file again, or add --salvage" in capsys.readouterr().err
+    assert not (tmp_path / "x.png").exists()
+    assert run("decode", stream, tmp_path / "x.png", "--salvage", "--weights", weights) == 0
+    assert "5 of 20 blocks lost" in capsys.readouterr().out
 
 
 def test_info_tells_a_file_without_weights(stream: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ def test_run_prints_a_summary_then_the_places_of_the_results(
     assert "lossy_20pct, seed 1, codec toy" in out and "packets lost" in out and "psnr_db" in out
     places = [Path(line.split()[-1]) for line in out.splitlines() if str(tmp_path) in line]
     assert len(places) == 5 and all(place.exists() for place in places)
-    assert [line.split()[0] for line in err.splitlines()] == ["encode", "network", "decode"]
+    assert [line.split()[0] for line in err.splitlines()] == ["frames", "encode", "network", "decode"]
 
 
 def test_quiet_prints_the_folder_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,7 +44,7 @@ def test_film_is_a_function_of_seed_and_index() -> None:
 
 
 def test_film_moves_smoothly_within_a_shot_and_cuts_between_photographs() -> None:
-    film = frames.film(72, 24, (64, 64), seed=1).astype(float)
+    film = frames.load_frames("builtin", 72, 24, (64, 64), seed=1).astype(float)
     change = np.abs(np.diff(film, axis=0)).mean(axis=(1, 2, 3))
     cuts = [23, 47]
     within = np.delete(change, cuts)

@@ -9,13 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from simulator.errors import MediaError
-from simulator.frames import film
+from simulator.frames import load_frames
 from simulator.media import HOLE, DecodedFrame, EncodedFrame, Slice, ToyCodec
 from simulator.metrics import measure_psnr
 from simulator.playback import BATCH, Playback, play
 
 SIZE = (64, 64)
-FRAMES = film(BATCH + 6, 24, SIZE, seed=5)
+FRAMES = load_frames("builtin", BATCH + 6, 24, SIZE, seed=5)
 CODEC = ToyCodec()
 ENCODED = CODEC.encode(FRAMES, 4, "low_discrepancy")
 

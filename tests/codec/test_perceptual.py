@@ -1,0 +1,55 @@
+"""`squeeze`: distance on made-up features of the real shapes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from codec.errors import CheckpointError
+from codec.perceptual import Squeeze
+
+FIRES = {3: (64, 16, 64), 4: (128, 16, 64), 6: (128, 32, 128), 7: (256, 32, 128)}
+FIRES |= {9: (256, 48, 192), 10: (384, 48, 192), 11: (384, 64, 256), 12: (512, 64, 256)}
+
+
+@pytest.fixture
+def squeeze(tmp_path: Path) -> Squeeze:
+    rng = np.random.default_rng(0)
+    shapes = {"features.0": (64, 3, 3)}
+    for layer, (cin, narrow, wide) in FIRES.items():
+        shapes[f"features.{layer}.squeeze1x1"] = (narrow, cin, 1)
+        shapes[f"features.{layer}.expand1x1"] = (wide, narrow, 1)
+        shapes[f"features.{layer}.expand3x3"] = (wide, narrow, 3)
+    arrays = {f"{n}.weight": rng.normal(0, (2 / (i * k * k)) ** 0.5, (o, i, k, k)) for n, (o, i, k) in shapes.items()}
+    arrays |= {f"{n}.bias": np.zeros(o) for n, (o, _, _) in shapes.items()}
+    np.savez(tmp_path / "features.npz", **{name: a.astype(np.float32) for name, a in arrays.items()})
+    return Squeeze(tmp_path / "features.npz")
+
+
+def test_equal_pictures_are_at_distance_zero_and_worse_ones_farther(squeeze: Squeeze) -> None:
+    torch.manual_seed(0)
+    x = torch.rand(1, 3, 64, 64) * 2 - 1
+    noise = torch.randn(1, 3, 64, 64)
+    near, far = (float(squeeze((x + s * noise).clamp(-1, 1), x)) for s in (0.05, 0.5))
+    assert float(squeeze(x, x)) == pytest.approx(0, abs=1e-6)
+    assert 0 < near < far
+
+
+def test_the_gradient_reaches_the_first_picture_only(squeeze: Squeeze) -> None:
+    x, y = (torch.rand(1, 3, 32, 32, requires_grad=True) for _ in range(2))
+    squeeze(x, y).sum().backward()
+    assert x.grad is not None and y.grad is None
+
+
+def test_seven_taps_of_unit_vectors_bound_the_distance(squeeze: Squeeze) -> None:
+    assert [tap.shape[1] for tap in squeeze.features(torch.rand(1, 3, 64, 64))] == [64, 128, 256, 384, 384, 512, 512]
+    assert float(squeeze(torch.ones(1, 3, 64, 64), -torch.ones(1, 3, 64, 64))) <= 4
+
+
+def test_a_file_without_features_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", a=np.zeros(3))
+    with pytest.raises(CheckpointError, match="no SqueezeNet"):
+        Squeeze(tmp_path / "x.npz")
+    with pytest.raises(CheckpointError, match="cannot read"):
+        Squeeze(tmp_path / "missing.npz")

@@ -1,0 +1,94 @@
+"""The door to the codec, on a tiny codec with weights the test writes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codec import checkpoint
+from simulator.errors import MediaError
+from simulator.vq_media import VqMedia, measure
+from tests.codec.tiny import TINY, photograph, tiny_tensors
+
+FRAMES = np.stack([photograph(64, 80, seed) for seed in range(3)])
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> str:
+    tokenizer, predictor = tiny_tensors()
+    checkpoint.save(tmp_path / "tokenizer.safetensors", "tokenizer", TINY, tokenizer, {})
+    checkpoint.save(tmp_path / "predictor.safetensors", "predictor", TINY, predictor, {})
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize("options", [{}, {"bpp": 0.2}, {"ratios": (0.2, 0.3, 0.5), "entropy": "uniform"}])
+def test_all_slices_back_is_the_lossless_picture_and_nothing_is_concealed(weights: str, options: dict) -> None:
+    codec = VqMedia(weights=weights, **options)
+    sent = codec.encode(FRAMES, 4, "low_discrepancy")
+    assert all(sum(s.tokens for s in frame.slices) == frame.tokens for frame in sent)
+    whole = codec.decode([frame.slices for frame in sent], (64, 80), "none", False)
+    concealed = codec.decode([frame.slices for frame in sent], (64, 80), "expected", False)
+    for a, b in zip(whole, concealed, strict=True):
+        assert np.array_equal(a.picture, b.picture)
+        assert (b.block_state == 2).all() and (b.confidence == 1).all()
+    assert [codec.count_correct(s, d) for s, d in zip(sent, concealed, strict=True)] == [0, 0, 0]
+
+
+def test_a_lost_slice_is_concealed_and_right_guesses_are_counted(weights: str) -> None:
+    codec = VqMedia(weights=weights)
+    (sent,) = codec.encode(FRAMES[:1], 4, "low_discrepancy")
+    (decoded,) = codec.decode([sent.slices[1:]], (64, 80), "argmax", False)
+    assert (decoded.block_state == 1).sum() == sent.slices[0].tokens == 5
+    assert 0 <= codec.count_correct(sent, decoded) <= 5
+    assert decoded.slices_corrupt == 0
+
+
+def test_a_damaged_slice_counts_as_corrupt_and_leaves_a_hole(weights: str) -> None:
+    codec = VqMedia(weights=weights)
+    (sent,) = codec.encode(FRAMES[:1], 2, "raster")
+    first = sent.slices[0]
+    bad = type(first)(first.index, first.count, first.tokens, first.data[:-1] + bytes([first.data[-1] ^ 1]))
+    (decoded,) = codec.decode([(bad, sent.slices[1])], (64, 80), "none", False)
+    assert decoded.slices_corrupt == 1 and (decoded.block_state == 0).sum() == first.tokens
+
+
+def test_nothing_received_still_gives_a_picture(weights: str) -> None:
+    (decoded,) = VqMedia(weights=weights).decode([()], (50, 70), "expected", False)
+    assert decoded.picture.shape == (50, 70, 3) and (decoded.block_state == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"bpp": 0.2, "ratios": (0, 0, 1)}, "bpp or ratios, not both"),
+        ({"ratios": (0.5, 0.5)}, "three shares are needed"),
+        ({"device": "tpu"}, "must be auto, cpu or cuda"),
+    ],
+)
+def test_options_that_contradict_are_refused(weights: str, options: dict, words: str) -> None:
+    with pytest.raises(MediaError, match=words):
+        VqMedia(weights=weights, **options)
+
+
+def test_requests_the_codec_refuses_become_media_errors(weights: str) -> None:
+    with pytest.raises(MediaError, match="0.0391"):
+        VqMedia(weights=weights, bpp=0.001).encode(FRAMES, 4, "raster")
+    with pytest.raises(MediaError, match="at most one for each block"):
+        VqMedia(weights=weights).encode(FRAMES[:, :16, :16], 4, "raster")
+    with pytest.raises(MediaError, match="no such weights"):
+        VqMedia(weights="nowhere")
+
+
+def test_an_unknown_method_or_temporal_context_is_refused(weights: str) -> None:
+    codec = VqMedia(weights=weights)
+    with pytest.raises(MediaError, match="Available: none"):
+        codec.decode([()], (64, 80), "magic", False)
+    with pytest.raises(MediaError, match="temporal"):
+        codec.decode([()], (64, 80), "expected", True)
+
+
+def test_measure_gives_the_columns_asked_for() -> None:
+    large = np.stack([photograph(176, 192)])
+    assert set(measure()(large, large)) == {"psnr_db", "ssim", "ms_ssim"}
+    with pytest.raises(MediaError, match="cannot read"):
+        measure(Path("missing.npz"))
