@@ -6,11 +6,14 @@ a jitter draw, or a whole new model, leaves the losses of seed 7 as they were.
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable
+from itertools import chain, repeat
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+BLOCK = 4096  # values drawn at once: more gains no speed
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
@@ -27,27 +30,28 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
 
 
 class Draws:
-    """Scalars from a generator, drawn in blocks: 20 times as fast as one call each.
-
-    The sequence does not depend on the block size. Take one kind from one `Draws`: two kinds would
-    take turns at the generator block by block.
+    """Scalars from a generator, drawn in blocks; the sequence does not depend on the block size.
 
     Attributes:
-        uniform: Draws from [0, 1).
-        normal: Draws from the standard normal distribution.
+        uniform: Draws one number from [0, 1).
     """
 
-    __slots__ = ("normal", "uniform")
+    __slots__ = ("uniform",)
 
     uniform: Callable[[], float]
-    normal: Callable[[], float]
 
-    def __init__(self, generator: np.random.Generator, block: int = 4096) -> None:
-        # __next__ of a chain of lists runs in C: the shortest path that CPython has to a next value
-        self.uniform = chain.from_iterable(_endless(lambda: generator.random(block))).__next__
-        self.normal = chain.from_iterable(_endless(lambda: generator.standard_normal(block))).__next__
+    def __init__(self, generator: np.random.Generator, block: int = BLOCK) -> None:
+        self.uniform = one_by_one(lambda: generator.random(block))
 
 
-def _endless(draw_block: Callable[[], NDArray[np.float64]]) -> Iterator[list[float]]:
-    while True:
-        yield draw_block().tolist()
+def one_by_one(draw_block: Callable[[], NDArray[Any]]) -> Callable[[], Any]:
+    """A function that gives the next value of a block as a plain number, then of the next block.
+
+    About 30 ns a value, where a call of the generator takes 500: the chain of lists runs in C.
+
+    >>> tell = one_by_one(lambda: np.arange(2))
+    >>> [tell() for _ in range(3)]
+    [0, 1, 0]
+    """
+    blocks = (draw_block().tolist() for _ in repeat(None))
+    return chain.from_iterable(blocks).__next__

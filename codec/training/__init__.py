@@ -3,7 +3,9 @@
 data          photographs -> crops, a pure function of (seed, step)
 codebook_ema  how codewords follow the features
 losses        distortion, adversarial
+masks         which blocks a training picture loses
 run           what every training run shares: schedule, log, checkpoint
 tokenizer     encoder, codebooks and decoder
+export        from a run to weights that ship
 predictor     the masked transformer
 """

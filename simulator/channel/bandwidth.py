@@ -27,14 +27,18 @@ class Infinite:
 class Constant:
     """A line of `rate_bps` > 0 bits a second."""
 
-    __slots__ = ("rate_bps",)
+    __slots__ = ("_busy_ns", "_rate_bps")
 
     def __init__(self, rate_bps: int) -> None:
-        self.rate_bps = rate_bps
+        self._rate_bps = rate_bps
+        self._busy_ns: dict[int, int] = {}  # by size, of which a film has few
 
     def finish_ns(self, start_ns: int, size_bytes: int) -> int:
         """Start plus size over rate, rounded up."""
-        return start_ns + transmission_ns(size_bytes, self.rate_bps)
+        busy_ns = self._busy_ns.get(size_bytes)
+        if busy_ns is None:
+            busy_ns = self._busy_ns[size_bytes] = transmission_ns(size_bytes, self._rate_bps)
+        return start_ns + busy_ns
 
 
 def make(model: scenario_channel.BandwidthModel) -> Bandwidth:

@@ -7,8 +7,12 @@ path where jitter comes from queues. The link keeps that order; a model only say
 
 from typing import Protocol, assert_never
 
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
 from simulator import scenario_channel
-from simulator.streams import Draws, generator
+from simulator.streams import BLOCK, generator, one_by_one
 
 
 class Delay(Protocol):
@@ -48,43 +52,51 @@ class Normal:
         mean_ns: Mean before the cut.
         jitter_ns: Standard deviation before the cut.
         reorder: Whether a packet may overtake the one before it.
-        draws: One a packet.
+        chance: One draw a packet.
     """
 
-    __slots__ = ("_jitter_ns", "_mean_ns", "_normal", "reorder")
+    __slots__ = ("_next_ns", "reorder")
 
-    def __init__(self, mean_ns: int, jitter_ns: int, reorder: bool, draws: Draws) -> None:
-        self._mean_ns, self._jitter_ns = mean_ns, jitter_ns
+    def __init__(self, mean_ns: int, jitter_ns: int, reorder: bool, chance: Generator) -> None:
+        def block_ns() -> NDArray[np.int64]:
+            delays_ns = mean_ns + jitter_ns * chance.standard_normal(BLOCK)
+            return np.maximum(delays_ns, 0).astype(np.int64)
+
         self.reorder = reorder
-        self._normal = draws.normal
+        self._next_ns = one_by_one(block_ns)
 
     def draw(self, now_ns: int) -> int:
         """See `Delay.draw`."""
-        delay_ns = self._mean_ns + int(self._jitter_ns * self._normal())
-        return delay_ns if delay_ns > 0 else 0
+        delay_ns: int = self._next_ns()
+        return delay_ns
 
 
 class Uniform:
-    """Evenly from mean - jitter to mean + jitter.
+    """Evenly from mean - jitter to mean + jitter, both ends included.
 
     Args:
         mean_ns: Middle of the range.
         jitter_ns: Half its width, at most `mean_ns`.
         reorder: Whether a packet may overtake the one before it.
-        draws: One a packet.
+        chance: One draw a packet.
     """
 
-    __slots__ = ("_least_ns", "_uniform", "_width_ns", "reorder")
+    __slots__ = ("_next_ns", "reorder")
 
-    def __init__(self, mean_ns: int, jitter_ns: int, reorder: bool, draws: Draws) -> None:
+    def __init__(self, mean_ns: int, jitter_ns: int, reorder: bool, chance: Generator) -> None:
         assert jitter_ns <= mean_ns, (jitter_ns, mean_ns)
-        self._least_ns, self._width_ns = mean_ns - jitter_ns, 2 * jitter_ns + 1  # both ends count
+        least_ns, width_ns = mean_ns - jitter_ns, 2 * jitter_ns + 1
+
+        def block_ns() -> NDArray[np.int64]:
+            return least_ns + (width_ns * chance.random(BLOCK)).astype(np.int64)
+
         self.reorder = reorder
-        self._uniform = draws.uniform
+        self._next_ns = one_by_one(block_ns)
 
     def draw(self, now_ns: int) -> int:
         """See `Delay.draw`."""
-        return self._least_ns + int(self._width_ns * self._uniform())
+        delay_ns: int = self._next_ns()
+        return delay_ns
 
 
 def make(model: scenario_channel.DelayModel, seed: int) -> Delay:
@@ -93,7 +105,7 @@ def make(model: scenario_channel.DelayModel, seed: int) -> Delay:
         case scenario_channel.ConstantDelay():
             return Constant(model.mean_ns)
         case scenario_channel.NormalDelay():
-            return Normal(model.mean_ns, model.jitter_ns, model.reorder, Draws(generator(seed, "delay")))
+            return Normal(model.mean_ns, model.jitter_ns, model.reorder, generator(seed, "delay"))
         case scenario_channel.UniformDelay():
-            return Uniform(model.mean_ns, model.jitter_ns, model.reorder, Draws(generator(seed, "delay")))
+            return Uniform(model.mean_ns, model.jitter_ns, model.reorder, generator(seed, "delay"))
     assert_never(model)

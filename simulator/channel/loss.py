@@ -10,6 +10,7 @@ are smooth, and differences between two codecs are not luck.
 """
 
 import math
+from collections.abc import Iterator
 from typing import Protocol, assert_never
 
 from simulator import scenario_channel
@@ -68,20 +69,24 @@ class GilbertElliott:
         loss_draws: One a packet.
     """
 
-    __slots__ = ("_bad", "_bad_after", "_loss", "_loss_uniform", "_state_uniform")
+    __slots__ = ("_next",)
 
     def __init__(self, p: float, r: float, h: float, k: float, state_draws: Draws, loss_draws: Draws) -> None:
-        self._bad_after = (p, 1 - r)  # chance that the next state is bad, after good, after bad
-        self._loss = (1 - k, 1 - h)
-        self._state_uniform = state_draws.uniform
-        self._loss_uniform = loss_draws.uniform
-        self._bad = self._state_uniform() < p / (p + r)
+        self._next = _chain(p, r, h, k, state_draws, loss_draws).__next__
 
     def lost(self, now_ns: int) -> bool:
         """See `Loss.lost`."""
-        bad = self._bad
-        self._bad = self._state_uniform() < self._bad_after[bad]
-        return self._loss_uniform() < self._loss[bad]
+        return self._next()
+
+
+def _chain(p: float, r: float, h: float, k: float, state_draws: Draws, loss_draws: Draws) -> Iterator[bool]:
+    """Losses, packet by packet; state is False for good and True for bad, hence the pairs."""
+    move, chance = state_draws.uniform, loss_draws.uniform
+    bad_next, loss = (p, 1 - r), (1 - k, 1 - h)
+    bad = move() < p / (p + r)
+    while True:
+        yield chance() < loss[bad]
+        bad = move() < bad_next[bad]
 
 
 ROUNDING = 1 - 1e-12  # 0.8 / (1 - 0.8) is a hair above 4, and 4 must do

@@ -15,6 +15,7 @@ from codec.conceal import METHODS
 from codec.entropy import MODELS
 from codec.images import open_image, save_png
 from codec.interleave import METHODS as INTERLEAVES
+from codec.model import Codec
 from tests.codec.tiny import TINY, photograph, tiny_tensors
 
 
@@ -222,30 +223,19 @@ def test_shares_may_be_percent() -> None:
             share(text)
 
 
-def test_training_verbs_hand_on_what_was_asked(
-    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from codec.training import predictor, tokenizer
-
-    save_png(tmp_path / "photo.png", photograph(32, 48))
-    asked: list[tuple[object, ...]] = []
-
-    def made(*arguments: object) -> tokenizer.Tokenizer:
-        asked.append(arguments)
-        (tmp_path / "run").mkdir(exist_ok=True)
-        return tokenizer.Tokenizer(TINY)
-
+def test_training_by_hand_makes_weights_that_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos, tokens, guesses = tmp_path / "photos", tmp_path / "tokenizer", tmp_path / "predictor"
+    photos.mkdir()
+    save_png(photos / "photo.png", photograph(256, 272))
     monkeypatch.setattr("codec.config.CodecConfig", lambda: TINY)
-    monkeypatch.setattr(tokenizer, "train_tokenizer", made)
-    monkeypatch.setattr(predictor, "train_predictor", made)
-    run_folder = tmp_path / "run"
-    assert run("train", "tokenizer", tmp_path, "--out", run_folder, "--steps", 7, "--seed", 5) == 0
-    recipe = tokenizer.TokenizerRecipe(steps=7, seed=5)
-    assert asked.pop() == (tmp_path, run_folder, None, recipe, TINY, False)
-    assert checkpoint.load(run_folder / "tokenizer.safetensors", "tokenizer")[0] == TINY
-    given = run_folder / "tokenizer.safetensors"
-    assert run("train", "predictor", tmp_path, "--out", run_folder, "--tokenizer", given, "--batch", 3, "--resume") == 0
-    assert asked.pop() == (tmp_path, run_folder, given, predictor.PredictorRecipe(batch=3), True)
+    words = ("--batch", 1, "--seed", 5)
+    assert run("train", "tokenizer", photos, "--out", tokens, "--steps", 2, "--stop-after", 1, *words) == 0
+    assert run("train", "tokenizer", photos, "--out", tokens, "--steps", 2, *words) == 2  # a run is there
+    assert run("train", "tokenizer", photos, "--out", tokens, "--steps", 2, "--resume", *words) == 0
+    made = tokens / "tokenizer.safetensors"
+    assert run("train", "predictor", photos, "--out", guesses, "--tokenizer", made, "--steps", 1, *words) == 0
+    (tokens / "predictor.safetensors").write_bytes((guesses / "predictor.safetensors").read_bytes())
+    assert Codec.load(tokens).config == TINY
 
 
 def test_a_stopped_run_says_how_to_go_on(

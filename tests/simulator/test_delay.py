@@ -5,14 +5,14 @@ import pytest
 
 from simulator.channel import delay
 from simulator.scenario import Scenario
-from simulator.streams import Draws, generator
+from simulator.streams import generator
 
 COUNT = 50_000
 MS = 1_000_000
 
 
 def draws(seed=1):
-    return Draws(generator(seed, "delay"))
+    return generator(seed, "delay")
 
 
 def sample(model, count=COUNT):
