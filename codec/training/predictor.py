@@ -2,28 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec import checkpoint
 from codec.conceal import distribution, expected_code, pack
-from codec.config import BLOCK, CodecConfig
-from codec.encoder import Encoder
-from codec.granularity import density, grey, rank
-from codec.layers import channels_last
+from codec.granularity import rank
 from codec.predictor import Predictor
-from codec.quantizer import Quantizer
 from codec.tokens import Tokens, block_of, from_dense
-from codec.training.data import load_photographs
-from codec.training.export import crop_to_blocks, index_maps
+from codec.training.export import frozen_front
 from codec.training.masks import lost_blocks
-from codec.training.run import Run, autocast, average_weights, learning_rate, write_whole
+from codec.training.run import Run, autocast, average_weights, learning_rate
+from codec.training.token_maps import TokenMaps, token_pool
 
 
 @dataclass(frozen=True)
@@ -41,7 +35,7 @@ class PredictorRecipe:
         seed: Of windows, ratios and losses.
     """
 
-    steps: int = 4000
+    steps: int = 1250
     batch: int = 16
     window: int = 16
     mixed_window: int = 7
@@ -51,61 +45,6 @@ class PredictorRecipe:
     variants: int = 1
     log_every: int = 25
     seed: int = 1
-
-
-class TokenMaps(NamedTuple):
-    """A photograph as indices: int16 [h_l, w_l] a level; densities [h, w] and [2h, 2w] in bits."""
-
-    indices: list[NDArray[np.int16]]
-    block_density: NDArray[np.float32]
-    quarter_density: NDArray[np.float32]
-
-
-def token_maps(encoder: Encoder, quantizer: Quantizer, photograph: NDArray[np.uint8]) -> TokenMaps:
-    """All three levels of a photograph, and the densities that choose between them."""
-    frame = crop_to_blocks(photograph)
-    luma = grey(frame)
-    return TokenMaps(
-        [m[0] for m in index_maps(encoder, quantizer, frame[None])],
-        density(luma, BLOCK).astype(np.float32),
-        density(luma, BLOCK // 2).astype(np.float32),
-    )
-
-
-def token_pool(
-    cache: Path, encoder: Encoder, quantizer: Quantizer, folder: Path, recipe: PredictorRecipe
-) -> list[TokenMaps]:
-    """Token maps of all photographs and their variants; kept in a file, since they cost minutes.
-
-    Raises:
-        ImageError: If there are no photographs.
-    """
-    if cache.exists():
-        return [TokenMaps(*(_arrays(part) for part in row)) for row in torch.load(cache, weights_only=True)]
-    least, rng = recipe.window * BLOCK, np.random.default_rng(recipe.seed)
-    pool = [
-        token_maps(encoder, quantizer, np.ascontiguousarray(variant(photograph, number, least, rng)))
-        for photograph in load_photographs(folder, least)
-        for number in range(recipe.variants)
-    ]
-    rows = [(list(map(torch.from_numpy, m.indices)), *map(torch.from_numpy, m[1:])) for m in pool]
-    write_whole(cache, rows)
-    return pool
-
-
-def _arrays(part: Any) -> Any:
-    return [t.numpy() for t in part] if isinstance(part, list) else part.numpy()
-
-
-def variant(photograph: NDArray[np.uint8], number: int, least: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Variant 0 is the photograph; others are scaled by 0.6 to 1 (never below `least`), every second flipped."""
-    if number == 0:
-        return photograph
-    height, width = photograph.shape[:2]
-    scale = max(float(rng.uniform(0.6, 1.0)), least / min(height, width))
-    size = (max(round(width * scale), least), max(round(height * scale), least))
-    scaled = np.asarray(Image.fromarray(photograph).resize(size, Image.Resampling.LANCZOS))
-    return scaled[:, ::-1] if number % 2 else scaled
 
 
 def window_tokens(
@@ -190,7 +129,15 @@ def train_predictor(
     average.requires_grad_(False)
     optimizer = torch.optim.AdamW(predictor.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.03, fused=True)
     run = Run(run_folder, {"model": predictor, "average": average, "optimizer": optimizer}, resume)
-    pool = token_pool(run_folder / f"tokens-{sha.hex()[:12]}.pt", encoder, quantizer, photographs_folder, recipe)
+    pool = token_pool(
+        run_folder / f"tokens-{sha.hex()[:12]}.pt",
+        encoder,
+        quantizer,
+        photographs_folder,
+        recipe.window,
+        recipe.variants,
+        recipe.seed,
+    )
     print(f"{len(pool)} token maps", flush=True)
     device = torch.device("cpu")
     while run.step < min(recipe.steps, stop_after or recipe.steps):
@@ -231,11 +178,3 @@ def train_predictor(
     path = run_folder / "predictor.safetensors"
     checkpoint.save(path, "predictor", config, dict(average.state_dict()), {"steps": str(run.step)})
     return path
-
-
-def frozen_front(config: CodecConfig, tensors: dict[str, Tensor]) -> tuple[Encoder, Quantizer]:
-    """Encoder and codebooks of exported weights."""
-    encoder, quantizer = Encoder(config), Quantizer(config)
-    encoder.load_state_dict({n[8:]: t for n, t in tensors.items() if n.startswith("encoder.")})
-    quantizer.load_state_dict({n[10:]: t for n, t in tensors.items() if n.startswith("quantizer.")})
-    return channels_last(encoder.requires_grad_(False)), quantizer

@@ -65,13 +65,14 @@ class GilbertElliott:
         r: Chance of bad -> good, a packet; p + r > 0.
         h: Chance of delivery in the bad state (netem's command line wants 1 - h).
         k: Chance of delivery in the good state (netem's command line wants 1 - k).
-        state_draws: One a packet, and one for the first state.
+        state_draws: One a packet.
         loss_draws: One a packet.
     """
 
     __slots__ = ("_next",)
 
     def __init__(self, p: float, r: float, h: float, k: float, state_draws: Draws, loss_draws: Draws) -> None:
+        assert p + r > 0, (p, r)
         self._next = _chain(p, r, h, k, state_draws, loss_draws).__next__
 
     def lost(self, now_ns: int) -> bool:

@@ -1,0 +1,110 @@
+"""Photographs as tokens: what the predictor learns from, and what the probability tables count."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from codec.config import BLOCK, LEVELS
+from codec.encoder import Encoder
+from codec.granularity import density, grey, rank
+from codec.quantizer import Quantizer
+from codec.training.data import load_photographs
+from codec.training.run import write_whole
+
+# Ratios (fine, medium, coarse) whose indices make the histograms: the regimes the codec is used in.
+HISTOGRAM_RATIOS = ((0.0, 0.0, 1.0), (0.0, 0.5, 0.5), (0.1, 0.4, 0.5), (0.3, 0.5, 0.2))
+
+
+@torch.no_grad()
+def index_maps(encoder: Encoder, quantizer: Quantizer, frames: NDArray[np.uint8]) -> list[NDArray[np.int16]]:
+    """Indices of all levels for frames [B, H, W, 3]: int16 [B, h_l, w_l] each."""
+    x = torch.tensor(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
+    features = encoder(x.contiguous(memory_format=torch.channels_last))
+    return [quantizer.nearest(level, z).numpy().astype(np.int16) for level, z in enumerate(features)]
+
+
+def crop_to_blocks(photograph: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The largest top-left part whose sides are multiples of 16."""
+    height, width = (side // BLOCK * BLOCK for side in photograph.shape[:2])
+    return np.ascontiguousarray(photograph[:height, :width])
+
+
+class TokenMaps(NamedTuple):
+    """A photograph as indices: int16 [h_l, w_l] a level; densities [h, w] and [2h, 2w] in bits."""
+
+    indices: list[NDArray[np.int16]]
+    block_density: NDArray[np.float32]
+    quarter_density: NDArray[np.float32]
+
+
+def token_maps(encoder: Encoder, quantizer: Quantizer, photograph: NDArray[np.uint8]) -> TokenMaps:
+    """All three levels of a photograph, and the densities that choose between them."""
+    frame = crop_to_blocks(photograph)
+    luma = grey(frame)
+    return TokenMaps(
+        [m[0] for m in index_maps(encoder, quantizer, frame[None])],
+        density(luma, BLOCK).astype(np.float32),
+        density(luma, BLOCK // 2).astype(np.float32),
+    )
+
+
+def token_pool(
+    cache: Path, encoder: Encoder, quantizer: Quantizer, folder: Path, window: int, variants: int, seed: int
+) -> list[TokenMaps]:
+    """Token maps of all photographs and their variants; kept in a file, since they cost minutes.
+
+    Args:
+        cache: The file.
+        encoder: Makes the features.
+        quantizer: Its codebooks make the indices.
+        folder: PNG, JPEG or WebP files, searched recursively.
+        window: Least side of a photograph in blocks.
+        variants: Copies of each photograph; see `variant`.
+        seed: Of the variants.
+
+    Raises:
+        ImageError: If there are no photographs.
+    """
+    if cache.exists():
+        return [TokenMaps(*(_arrays(part) for part in row)) for row in torch.load(cache, weights_only=True)]
+    least, rng = window * BLOCK, np.random.default_rng(seed)
+    pool = [
+        token_maps(encoder, quantizer, np.ascontiguousarray(variant(photograph, number, least, rng)))
+        for photograph in load_photographs(folder, least)
+        for number in range(variants)
+    ]
+    rows = [(list(map(torch.from_numpy, m.indices)), *map(torch.from_numpy, m[1:])) for m in pool]
+    write_whole(cache, rows)
+    return pool
+
+
+def _arrays(part: Any) -> Any:
+    return [t.numpy() for t in part] if isinstance(part, list) else part.numpy()
+
+
+def variant(photograph: NDArray[np.uint8], number: int, least: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Variant 0 is the photograph; others are scaled by 0.6 to 1 (never below `least`), every second flipped."""
+    if number == 0:
+        return photograph
+    height, width = photograph.shape[:2]
+    scale = max(float(rng.uniform(0.6, 1.0)), least / min(height, width))
+    size = (max(round(width * scale), least), max(round(height * scale), least))
+    scaled = np.asarray(Image.fromarray(photograph).resize(size, Image.Resampling.LANCZOS))
+    return scaled[:, ::-1] if number % 2 else scaled
+
+
+def histograms(pool: Iterable[TokenMaps], codes: int) -> NDArray[np.int32]:
+    """How often each codeword is chosen at each level, int32 [L, K], plus one so that none is impossible."""
+    counts = np.ones((LEVELS, codes), dtype=np.int64)
+    for maps in pool:
+        for ratios in HISTOGRAM_RATIOS:
+            quarters = rank(maps.block_density, maps.quarter_density, ratios)
+            present = (quarters[::2, ::2] == 0, quarters == 1, np.kron(quarters == 2, np.ones((2, 2))) > 0)
+            for level in range(LEVELS):
+                counts[level] += np.bincount(maps.indices[level][present[level]], minlength=codes)
+    return counts.astype(np.int32)
