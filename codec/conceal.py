@@ -13,6 +13,7 @@ sure it is. Confidence is the expected cosine between guess and truth, 1 for rec
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -169,8 +170,12 @@ def conceal(batch: Sequence[Tokens], predictor: Predictor, codebook: Tensor, met
     """
     if method not in METHODS:
         raise RequestError("conceal", "unknown method", method, f"Available: {', '.join(METHODS)}")
-    if method in ("argmax", "expected") and any(not tokens.known.all() for tokens in batch):
-        return _predicted(batch, predictor, codebook, method)
     table = codebook.cpu().numpy()
+    if method in ("argmax", "expected"):
+        # Whole pictures need no transformer, and would only lengthen its padding.
+        holed = [tokens for tokens in batch if not tokens.known.all()]
+        guessed = iter(_predicted(holed, predictor, codebook, method) if holed else ())
+        received = partial(_finish, codebook=table, grey=False)
+        return [next(guessed) if not t.known.all() else received(t, _as_received(t, table)) for t in batch]
     make = _neighbour_mean if method == "neighbour_mean" else _as_received
     return [_finish(tokens, make(tokens, table), table, method == "none") for tokens in batch]
