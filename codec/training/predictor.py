@@ -35,7 +35,7 @@ class PredictorRecipe:
         seed: Of windows, ratios and losses.
     """
 
-    steps: int = 1250
+    steps: int = 1400
     batch: int = 16
     window: int = 16
     mixed_window: int = 7

@@ -10,7 +10,7 @@ codebooks frozen (so that a predictor can be trained beside it); holes filled by
 
 import copy
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,9 @@ class TokenizerRecipe:
         quantize_from: Steps without quantization; then k-means from real features.
         perceptual_from, adversarial_from: Steps at which these losses begin.
         freeze_encoder_from: Step after which encoder and codebooks stay as they are.
+        tune_from: Step from which the decoder is tuned on guesses, with a rate of its own.
+        tune_rate: Learning rate there; falls in a straight line to zero at the end.
+        tune_drop_share: `drop_share` from there on.
         coarse_share: Share of crops that are all coarse, the regime of loss.
         drop_share: Share of crops with blocks dropped, so that the decoder knows holes.
         perceptual_weight, adversarial_weight: Beside the distortion of weight 1.
@@ -60,7 +63,7 @@ class TokenizerRecipe:
         compile: Use torch.compile: a minute once, then about a fifth faster.
     """
 
-    steps: int = 4500
+    steps: int = 3700
     size: int = 128
     batch: int = 16
     peak_rate: float = 5e-4
@@ -68,6 +71,9 @@ class TokenizerRecipe:
     perceptual_from: int = 500
     adversarial_from: int = 1900
     freeze_encoder_from: int = 2300
+    tune_from: int = 3300
+    tune_rate: float = 2e-4
+    tune_drop_share: float = 0.7
     coarse_share: float = 0.6
     drop_share: float = 0.25
     perceptual_weight: float = 1.5
@@ -183,7 +189,7 @@ class TokenizerTraining:
 
     def step(self, step: int, crops: NDArray[np.uint8], rng: np.random.Generator) -> tuple[dict[str, float], Tensor]:
         """One optimizer step on crops uint8 [B, S, S, 3]; values for the log, and the pictures made."""
-        rate = learning_rate(step, self.recipe.steps, self.recipe.peak_rate)
+        rate = self._rate(step)
         self.optimizer.param_groups[0]["lr"] = self.critic_optimizer.param_groups[0]["lr"] = rate
         if step == self.recipe.freeze_encoder_from:
             self.model.encoder.load_state_dict(self.average.encoder.state_dict())
@@ -202,6 +208,12 @@ class TokenizerTraining:
         values |= {"loss": loss, "commitment": commitment, "hinge": hinge, "grad": norm}
         return {"rate": rate} | {name: value.item() for name, value in values.items()}, y
 
+    def _rate(self, step: int) -> float:
+        recipe = self.recipe
+        if step < recipe.tune_from:
+            return learning_rate(step, recipe.steps, recipe.peak_rate)
+        return recipe.tune_rate * (recipe.steps - step) / (recipe.steps - recipe.tune_from)
+
     def _latents(
         self, step: int, x: Tensor, crops: NDArray[np.uint8], rng: np.random.Generator
     ) -> tuple[LatentMaps, Tensor]:
@@ -209,7 +221,9 @@ class TokenizerTraining:
         frozen = step >= self.recipe.freeze_encoder_from
         with torch.set_grad_enabled(not frozen):
             features = [z.float() for z in self.model.encoder(x)]
-        present, lost = sample_presence(crops, rng, self.recipe)
+        tuning = step >= self.recipe.tune_from
+        recipe = replace(self.recipe, drop_share=self.recipe.tune_drop_share) if tuning else self.recipe
+        present, lost = sample_presence(crops, rng, recipe)
         nothing = x.new_zeros(())
         if frozen and self.predictor is not None:
             return self._guessed(features, present, lost, rng), nothing
@@ -252,7 +266,7 @@ class TokenizerTraining:
         batch = [
             with_lost_blocks(from_dense([m[row] for m in index], quarters[row]), holes[row]) for row in range(len(lost))
         ]
-        method = str(rng.choice(("expected", "zero", "argmax", "neighbour_mean"), p=(0.6, 0.2, 0.1, 0.1)))
+        method = str(rng.choice(("expected", "zero", "argmax", "neighbour_mean"), p=(0.7, 0.1, 0.1, 0.1)))
         return latent_maps(conceal(batch, self.predictor, quantizer.codebook, method), quantizer.codebook.shape[-1])
 
     def _losses(self, step: int, x: Tensor, y: Tensor) -> dict[str, Tensor]:
