@@ -66,6 +66,9 @@ def allocate(frame: NDArray[np.uint8], ratios: tuple[float, float, float]) -> ND
     Raises:
         RequestError: If the ratios are no shares.
     """
+    check_ratios(ratios)
+    if ratios[2] == 1:  # all coarse: nothing to rank
+        return np.zeros((frame.shape[0] * 2 // BLOCK, frame.shape[1] * 2 // BLOCK), np.uint8)
     luma = grey(frame)
     return rank(density(luma, BLOCK), density(luma, BLOCK // 2), ratios)
 

@@ -116,10 +116,15 @@ class Codec:
         tokens: list[Tokens] = []
         for part in _batches(list(padded), padded.shape[1] * padded.shape[2]):
             features = self.encoder(_to_tensor(np.stack(part)).to(self.quantizer.codebook.device))
-            maps = [self.quantizer.nearest(level, z).cpu().numpy() for level, z in enumerate(features)]
-            for row, frame in enumerate(part):
-                quarters = allocate(frame, ratios)
-                tokens.append(from_dense([m[row] for m in maps], quarters))
+            quarters = [allocate(frame, ratios) for frame in part]
+            used = np.unique(quarters)  # the search through the codebook is skipped where no token will be
+            maps = [
+                self.quantizer.nearest(level, z).cpu().numpy()
+                if level in used
+                else np.zeros((len(part), *z.shape[2:]), int)
+                for level, z in enumerate(features)
+            ]
+            tokens += [from_dense([m[row] for m in maps], choice) for row, choice in enumerate(quarters)]
         return tokens
 
     def encode(
