@@ -1,0 +1,70 @@
+"""K-means sub-codebooks: the coarse codebook at fewer codewords, for rates below log2(1024) / 256 bpp.
+
+Clustering the codewords of one trained codebook by how often each is used gives every smaller
+codebook without training another model (Mao et al., 2023, arXiv 2307.08265, section 3.2). A
+centroid is the mean of its members and is *not* scaled to unit length: like the expected codeword of
+a guess, a shorter vector says that less is known.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+SIZES = (8, 16, 32, 64, 128, 256, 512)
+ITERATIONS = 30
+
+
+class SubCodebook(NamedTuple):
+    """A codebook of K' < K codewords.
+
+    Attributes:
+        codewords: float32 [K', D], at most of unit length.
+        member: int64 [K] in [0, K'): which of them stands for each codeword of the full codebook.
+    """
+
+    codewords: Tensor
+    member: Tensor
+
+
+def nearest(z: Tensor, codewords: Tensor) -> Tensor:
+    """Index of the nearest codeword by Euclidean distance, int64 [...], for z [..., D] and codewords [K', D].
+
+    >>> nearest(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0], [0.5, 0.0]])).tolist()
+    [1]
+    """
+    return (z @ codewords.T - 0.5 * codewords.square().sum(-1)).argmax(-1)
+
+
+@torch.no_grad()
+def cluster(codebook: Tensor, usage: Tensor, size: int, seed: int = 0) -> SubCodebook:
+    """Weighted k-means (Lloyd's algorithm, k-means++ start) of a codebook.
+
+    Args:
+        codebook: float32 [K, D], rows of unit length.
+        usage: [K], how often each codeword is used; at least one positive.
+        size: K', 1 to K.
+        seed: Of the start.
+    """
+    weight = usage.double() / usage.sum()
+    points = codebook.double()
+    centroids = _spread(points, weight, size, torch.Generator().manual_seed(seed))
+    for _ in range(ITERATIONS):
+        member = nearest(points, centroids)
+        mass = torch.zeros(size, dtype=torch.double).index_add_(0, member, weight)
+        total = torch.zeros_like(centroids).index_add_(0, member, points * weight[:, None])
+        filled = mass > 0
+        centroids[filled] = total[filled] / mass[filled, None]
+    return SubCodebook(centroids.float(), nearest(points, centroids))
+
+
+def _spread(points: Tensor, weight: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """k-means++ (Arthur and Vassilvitskii, 2007): each start is drawn by weight x squared distance to the others."""
+    chosen = [int(torch.multinomial(weight, 1, generator=generator))]
+    distance = (points - points[chosen[0]]).square().sum(-1)
+    while len(chosen) < size:
+        score = (distance * weight).clamp_min(1e-30)
+        score[chosen] = 0
+        chosen.append(int(torch.multinomial(score, 1, generator=generator)))
+        distance = torch.minimum(distance, (points - points[chosen[-1]]).square().sum(-1))
+    return points[chosen].clone()
