@@ -36,6 +36,15 @@ def nearest(z: Tensor, codewords: Tensor) -> Tensor:
     return (z @ codewords.T - 0.5 * codewords.square().sum(-1)).argmax(-1)
 
 
+def sizes_below(codes: int) -> tuple[int, ...]:
+    """Sizes of the sub-codebooks of a codebook of K codewords.
+
+    >>> sizes_below(64)
+    (8, 16, 32)
+    """
+    return tuple(size for size in SIZES if size < codes)
+
+
 @torch.no_grad()
 def cluster(codebook: Tensor, usage: Tensor, size: int, seed: int = 0) -> SubCodebook:
     """Weighted k-means (Lloyd's algorithm, k-means++ start) of a codebook.

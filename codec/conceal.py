@@ -22,28 +22,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codec.errors import RequestError
+from codec.latents import Concealed
 from codec.predictor import Predictor
 from codec.tokens import Tokens, block_of, positions
 
 METHODS = ("none", "zero", "neighbour_mean", "argmax", "expected")
-
-
-@dataclass(frozen=True)
-class Concealed:
-    """Tokens with every hole filled.
-
-    Attributes:
-        tokens: As received; `index` of a hole holds the guess (the nearest codeword), while `known`
-            still says it was lost.
-        code: float32 [N, D], the codeword each token hands to the decoder.
-        confidence: float32 [N] in [0, 1].
-        grey: Whether holes are to be shown as grey blocks instead of being decoded.
-    """
-
-    tokens: Tokens
-    code: NDArray[np.float32]
-    confidence: NDArray[np.float32]
-    grey: bool = False
 
 
 @dataclass(frozen=True)

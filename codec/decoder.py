@@ -11,42 +11,12 @@ at its own grid. A guessed codeword is the *expected* codeword, not of unit leng
 carries the doubt, and so does the confidence map.
 """
 
-from dataclasses import dataclass
-
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codec.config import LEVELS, CodecConfig
+from codec.config import CodecConfig
+from codec.latents import LatentMaps, condition, condition_channels
 from codec.layers import ModulatedNorm, ResBlock, conv3, resample
-
-
-@dataclass(frozen=True)
-class LatentMaps:
-    """What the decoder sees, dense, for each level l on its grid [h*2^l, w*2^l].
-
-    Attributes:
-        code: L tensors [B, D, h_l, w_l], zero where the level has no token or nothing is known.
-        present: L tensors [B, 1, h_l, w_l], 1 where a token of this level sits.
-        confidence: L tensors [B, 1, h_l, w_l] in [0, 1]; 1 received, 0 unknown or no token.
-    """
-
-    code: list[Tensor]
-    present: list[Tensor]
-    confidence: list[Tensor]
-
-    def to(self, device: torch.device) -> "LatentMaps":
-        """The same on another device."""
-        parts = (self.code, self.present, self.confidence)
-        return LatentMaps(*([t.to(device) for t in part] for part in parts))
-
-
-def condition(maps: LatentMaps, grid: int) -> Tensor:
-    """All levels on one grid: [B, L*D + L + 1, h_grid, w_grid]."""
-    parts = [resample(maps.code[level], grid - level) for level in range(LEVELS)]
-    parts += [resample(maps.present[level], grid - level) for level in range(LEVELS)]
-    doubt = sum(resample(maps.confidence[level], grid - level) for level in range(LEVELS))
-    return torch.cat([*parts, torch.as_tensor(doubt)], dim=1)
 
 
 class Stage(nn.Module):
@@ -72,7 +42,7 @@ class Decoder(nn.Module):
         super().__init__()
         fine, medium, coarse = config.decoder_widths
         n_fine, n_medium, n_coarse = config.decoder_blocks
-        cond = LEVELS * config.code_dim + LEVELS + 1
+        cond = condition_channels(config.code_dim)
         self.stage_coarse = Stage(coarse, n_coarse, cond, config.cond_width)
         self.stage_medium = Stage(medium, n_medium, cond, config.cond_width)
         self.stage_fine = Stage(fine, n_fine, cond, config.cond_width)

@@ -21,14 +21,15 @@ from torch import Tensor
 
 from codec import checkpoint
 from codec.bitstream import TokenSlice, assemble, encode_slices
-from codec.conceal import Concealed, conceal
-from codec.config import BLOCK, LEVELS, CodecConfig
-from codec.decoder import Decoder, LatentMaps
+from codec.conceal import conceal
+from codec.config import BLOCK, CodecConfig
+from codec.decoder import Decoder
 from codec.encoder import Encoder
 from codec.entropy import Tables
 from codec.errors import RequestError
 from codec.granularity import allocate
 from codec.images import crop, pad_to_blocks
+from codec.latents import Concealed, latent_maps
 from codec.layers import channels_last
 from codec.predictor import Predictor
 from codec.quantizer import Quantizer
@@ -197,26 +198,6 @@ def choose_device(name: str) -> torch.device:
 def _to_tensor(frames: NDArray[np.uint8]) -> Tensor:
     x = torch.tensor(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
     return x.contiguous(memory_format=torch.channels_last)
-
-
-def latent_maps(batch: Sequence[Concealed], code_dim: int) -> LatentMaps:
-    """Scatter the tokens of pictures of one grid onto the three grids of the decoder."""
-    height, width = batch[0].tokens.grid
-    code, present, confidence = [], [], []
-    for level in range(LEVELS):
-        shape = (len(batch), height << level, width << level)
-        vectors = np.zeros((*shape, code_dim), np.float32)
-        there, sure = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        for row, filled in enumerate(batch):
-            at = np.flatnonzero(filled.tokens.level == level)
-            y, x = (positions(filled.tokens)[at] * (1 << level)).astype(np.intp).T
-            vectors[row, y, x] = filled.code[at]
-            there[row, y, x], sure[row, y, x] = 1.0, filled.confidence[at]
-        channels_first = torch.from_numpy(vectors).permute(0, 3, 1, 2)
-        code.append(channels_first)
-        present.append(torch.from_numpy(there)[:, None])
-        confidence.append(torch.from_numpy(sure)[:, None])
-    return LatentMaps(code, present, confidence)
 
 
 def _grey_holes(picture: NDArray[np.uint8], filled: Concealed) -> NDArray[np.uint8]:

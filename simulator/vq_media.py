@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from codec.bitstream import TokenSlice
-from codec.conceal import METHODS, Concealed
+from codec.conceal import METHODS
 from codec.config import BLOCK
 from codec.errors import CodecError
+from codec.latents import Concealed
 from codec.model import Codec
 from codec.perceptual import Squeeze
 from codec.quality import QUICK

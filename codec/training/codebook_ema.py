@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from codec.codebook import cluster, sizes_below
 from codec.config import LEVELS, CodecConfig
 
 DECAY = 0.98
@@ -17,11 +18,12 @@ RESTART_BELOW = 0.01  # of the uniform share
 
 
 class CodebookEma(nn.Module):
-    """State of the averages for three codebooks; writes into the quantizer's codebook [L, K, D]."""
+    """Averages for three codebooks, written into the quantizer's codebook [L, K, D]; and the sub-codebooks."""
 
     count: Tensor
     total: Tensor
     usage: Tensor
+    small: Tensor
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -29,6 +31,7 @@ class CodebookEma(nn.Module):
         self.register_buffer("count", torch.zeros(shape[:2]))
         self.register_buffer("total", torch.zeros(shape))
         self.register_buffer("usage", torch.zeros(shape[:2]))
+        self.register_buffer("small", torch.zeros(sum(sizes_below(config.codes)), config.code_dim))
 
     @torch.no_grad()
     def kmeans(self, level: int, z: Tensor, codebook: Tensor, iterations: int = 10) -> None:
@@ -63,6 +66,11 @@ class CodebookEma(nn.Module):
             codebook[dead] = seeds
             self.count[level][dead] = 0.1 * uniform
             self.total[level][dead] = seeds * 0.1 * uniform
+
+    def recluster(self, codebook: Tensor) -> None:
+        """Sub-codebooks of the coarse codebook [K, D] as it is used by now, one below the other in `small`."""
+        usage = self.count[0].clamp_min(1e-3)
+        self.small.copy_(torch.cat([cluster(codebook, usage, size).codewords for size in sizes_below(len(codebook))]))
 
     def perplexity(self) -> list[float]:
         """exp(entropy) of the recent use of each codebook; K when all codes are used alike."""

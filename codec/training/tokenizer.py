@@ -22,14 +22,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec import checkpoint
+from codec.codebook import nearest, sizes_below
 from codec.conceal import conceal
 from codec.config import LEVEL_NAMES, LEVELS, CodecConfig
-from codec.decoder import Decoder, LatentMaps
+from codec.decoder import Decoder
 from codec.encoder import Encoder
 from codec.errors import RequestError
 from codec.granularity import allocate
+from codec.latents import LatentMaps, latent_maps
 from codec.layers import channels_last
-from codec.model import latent_maps
 from codec.perceptual import Squeeze
 from codec.predictor import Predictor
 from codec.quantizer import Quantizer
@@ -39,6 +40,8 @@ from codec.training.data import batch, load_photographs
 from codec.training.export import export_tokenizer
 from codec.training.losses import PatchDiscriminator, discriminator_hinge, distortion
 from codec.training.run import Run, autocast, average_weights, learning_rate
+
+SMALL_EVERY = 200  # steps between two clusterings of the coarse codebook
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class TokenizerRecipe:
         tune_rate: Learning rate there; falls in a straight line to zero at the end.
         tune_drop_share: `drop_share` from there on.
         coarse_share: Share of crops that are all coarse, the regime of loss.
+        small_share: Share of the all-coarse crops that take a sub-codebook of 8 to 512 codewords.
         drop_share: Share of crops with blocks dropped, so that the decoder knows holes.
         perceptual_weight, adversarial_weight: Beside the distortion of weight 1.
         log_every, picture_every: Steps between lines of the log, between sheets of pictures.
@@ -75,6 +79,7 @@ class TokenizerRecipe:
     tune_rate: float = 2e-4
     tune_drop_share: float = 0.7
     coarse_share: float = 0.6
+    small_share: float = 0.3
     drop_share: float = 0.25
     perceptual_weight: float = 1.5
     adversarial_weight: float = 0.02
@@ -233,6 +238,7 @@ class TokenizerTraining:
                 self.ema.kmeans(level, z.permute(0, 2, 3, 1).flatten(0, 2), self.model.quantizer.codebook[level])
         if step >= self.recipe.quantize_from:
             codes, commitment = self._quantize(features, present, step, learn=not frozen)
+            codes[0] = self._coarsen(features[0], codes[0], present, step, rng)
         maps = LatentMaps([c * p for c, p in zip(codes, present, strict=True)], present, present)
         return drop_blocks(maps, lost), commitment
 
@@ -252,6 +258,21 @@ class TokenizerTraining:
                 self.ema.update(level, vectors, index[chosen], self.model.quantizer.codebook[level], step)
             codes.append(z + (code - z).detach())
         return codes, commitment
+
+    def _coarsen(self, z: Tensor, codes: Tensor, present: list[Tensor], step: int, rng: np.random.Generator) -> Tensor:
+        """Straight-through codewords of sub-codebooks for some of the all-coarse crops, `codes` for the others."""
+        if step % SMALL_EVERY == 0 or not self.ema.small.any():
+            self.ema.recluster(self.model.quantizer.codebook[0])
+        sizes = sizes_below(len(self.model.quantizer.codebook[0]))
+        small = rng.random(len(z)) < self.recipe.small_share
+        whole = present[0].flatten(1).all(1).numpy()
+        pick = rng.integers(len(sizes), size=len(z))
+        mixed = codes.clone()
+        for row in np.flatnonzero(small & whole):
+            codewords = self.ema.small.split(sizes)[pick[row]]
+            code = codewords[nearest(z[row].detach().permute(1, 2, 0), codewords)].permute(2, 0, 1)
+            mixed[row] = z[row] + (code - z[row]).detach()
+        return mixed
 
     def _guessed(
         self, features: list[Tensor], present: list[Tensor], lost: Tensor, rng: np.random.Generator

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from codec.conceal import METHODS, Concealed
+from codec.conceal import METHODS
 from codec.errors import RequestError
-from codec.model import latent_maps
+from codec.latents import Concealed, latent_maps
 from codec.tokens import Tokens, with_lost_blocks
 from tests.codec.tiny import TINY, photograph, tiny_codec
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from codec.conceal import pack
-from codec.decoder import Decoder, LatentMaps
+from codec.decoder import Decoder
 from codec.encoder import Encoder
+from codec.latents import LatentMaps
 from codec.predictor import Predictor
 from codec.quantizer import Quantizer
 from tests.codec.tiny import TINY, photograph, tiny_codec
