@@ -6,7 +6,11 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     cli              run | validate | schema: parse, call, print, exit code
     progress         how far a run is, on stderr
     scenario         what decides a run: frozen models, read strictly from YAML
-    scenario_channel its channel section: loss, delay, bandwidth, queue
+    scenario_channel its channel section, and in it
+    scenario_loss    the models of loss
+    scenario_path    the models of delay, bandwidth and queue
+    presets          whole channels by name, with their sources
+    scenario_values  quantities with units, rows
     scenario_file    the file, the files it extends, the overrides
     scenario_problems what is wrong with it, in words, with file and line
     strict_yaml      YAML 1.2 to values that know their line
@@ -26,7 +30,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     channel.bandwidth how fast it sends
     channel.loss     which packets vanish
     channel.delay    how long the others take
-    channel.link     queue and bandwidth, then loss, then delay
+    channel.link     queue and bandwidth, then loss and other mishaps, then delay
     receiver         arrivals
     playout          which slices count for which frame
     playback         PASS 2, the codec: what arrived to pictures and their quality

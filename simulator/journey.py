@@ -58,9 +58,9 @@ class Conservation:
     Attributes:
         sent: Counted by the sender.
         duplicated: Copies the channel made.
-        delivered, late, corrupt, duplicate: Counted by the receiver: in time; after the render
-            time; damaged; a copy of one that came before.
-        lost, queue_drop: Counted by the link.
+        delivered, late, duplicate: Counted by the receiver: in time; after the render time; a copy
+            of one that came before.
+        lost, queue_drop, corrupt: Counted by the link; corrupt is what a checksum found damaged.
         in_flight: Without a fate, by what the journeys say; none once a session has ended.
     """
 
@@ -100,3 +100,11 @@ def account(journeys: Iterable[Journey]) -> dict[str, Tally]:
     for journey in journeys:
         seen[journey.fate or "in_flight"].add(journey.size_bytes)
     return seen
+
+
+def tally(journeys: Iterable[Journey]) -> Tally:
+    """How many journeys, and their bytes."""
+    total = Tally()
+    for journey in journeys:
+        total.add(journey.size_bytes)
+    return total

@@ -29,12 +29,14 @@ class Slice:
         count: Slices of the frame.
         tokens: Tokens inside.
         data: The coded bytes, with their own checksum.
+        erased: Tokens a channel took out of it, by their place in the slice; for `decode` they are lost.
     """
 
     index: int
     count: int
     tokens: int
     data: bytes
+    erased: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class DecodedFrame:
         confidence: float32 [h, w] in [0, 1]: 1 received, 0 nothing known.
         guess: The codec's own record of what it guessed, for `count_correct`.
         slices_corrupt: Slices whose checksum failed; they were treated as lost.
+        tokens_lost: Tokens of the slices that arrived which were of no use: erased, or in a corrupt slice.
     """
 
     picture: NDArray[np.uint8]
@@ -64,6 +67,7 @@ class DecodedFrame:
     confidence: NDArray[np.float32]
     guess: Any
     slices_corrupt: int
+    tokens_lost: int = 0
 
 
 class MediaCodec(Protocol):
@@ -91,7 +95,7 @@ class MediaCodec(Protocol):
     ) -> list[DecodedFrame]:
         """One stream in display order, each frame from whatever slices arrived (possibly none).
 
-        Damaged slices are counted and treated as lost.
+        Damaged slices are counted and treated as lost, and so are erased tokens.
 
         Raises:
             MediaError: If the concealment method is unknown to this codec.
@@ -245,12 +249,14 @@ class ToyCodec:
     def _decode_frame(self, slices: Sequence[Slice], size: tuple[int, int], concealment: str) -> DecodedFrame:
         grid = (-(-size[0] // BLOCK), -(-size[1] // BLOCK))
         tokens, known, corrupt = _read_slices(slices, grid)
+        arrived = known.sum()
         confidence = known.astype(np.float32)
         if concealment == "neighbour_mean":
             tokens, confidence = fill_from_neighbours(tokens, known)
         state = np.where(known, 2, int(concealment != "none")).astype(np.uint8)
         picture = tokens.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[: size[0], : size[1]]
-        return DecodedFrame(picture, state, confidence, tokens, corrupt)
+        lost = sum(part.tokens for part in slices) - int(arrived)
+        return DecodedFrame(picture, state, confidence, tokens, corrupt, lost)
 
     def count_correct(self, sent: EncodedFrame, decoded: DecodedFrame) -> int:
         """Missing tokens whose three bytes were all guessed; holes are never right."""
@@ -288,6 +294,7 @@ def _read_slices(slices: Sequence[Slice], grid: tuple[int, ...]) -> tuple[NDArra
         if body.size != 3 * where.size:  # intact, but of a picture of another size
             corrupt += 1
             continue
-        tokens[where] = body.reshape(-1, 3)
-        known[where] = True
+        kept = np.delete(np.arange(where.size), part.erased)
+        tokens[where[kept]] = body.reshape(-1, 3)[kept]
+        known[where[kept]] = True
     return tokens.reshape(rows, cols, 3), known.reshape(rows, cols), corrupt

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.errors import MediaError
 from simulator.media import HOLE, DecodedFrame, EncodedFrame, MediaCodec, Slice
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Playback:
             with `_lossless` and without concealment with `_holes` behind the name; float64 [T].
         tokens_correct: Of the missing tokens, those guessed exactly; int64 [T].
         slices_corrupt: Slices whose own checksum failed; int64 [T].
+        tokens_lost: Tokens that arrived but were of no use: erased, or in a corrupt slice; int64 [T].
         sent, holes, concealed, lossless: Pictures, uint8 [T, H, W, 3].
         block_state: uint8 [T, h, w]: 0 lost and left a hole, 1 concealed, 2 received.
         confidence: float32 [T, h, w] in [0, 1].
@@ -46,6 +48,7 @@ class Playback:
     columns: Columns
     tokens_correct: NDArray[np.int64]
     slices_corrupt: NDArray[np.int64]
+    tokens_lost: NDArray[np.int64]
     sent: Pictures
     holes: Pictures
     concealed: Pictures
@@ -77,7 +80,7 @@ def play(
         on_progress: Called with the number of frames done.
 
     Raises:
-        MediaError: If the codec has no such method.
+        MediaError: If the codec has no such method, or cannot lose the single tokens that were erased.
     """
     count = len(frames)
     assert count == len(encoded) == len(deliveries), (count, len(encoded), len(deliveries))
@@ -128,7 +131,11 @@ def _decode(
     concealment: str,
     temporal: bool,
 ) -> _Decoded:
-    """Decode a batch three ways; a frame that arrived whole is decoded once and bit-exact in all."""
+    """Decode a batch three ways; a frame that arrived whole is decoded once and bit-exact in all.
+
+    Raises:
+        MediaError: If tokens were erased and the codec did not count them as lost.
+    """
     size = encoded[0].size
     lossless = codec.decode([frame.slices for frame in encoded], size, "none", False)
     whole = [_same(got, sent.slices) for got, sent in zip(received, encoded, strict=True)]
@@ -140,6 +147,9 @@ def _decode(
         concealed = [codec.decode(received, size, concealment, True)[i] for i in damaged]
     elif some and not concealed:
         concealed = codec.decode(some, size, concealment, False)
+    for slices, frame in zip(some, holes, strict=True):
+        if frame.tokens_lost < sum(len(part.erased) for part in slices):
+            raise MediaError("channel.loss.model", f"codec {codec.name} cannot lose single tokens", "token_erasure")
     return _Decoded(lossless, _fill(lossless, whole, damaged, holes), _fill(lossless, whole, damaged, concealed))
 
 
@@ -188,6 +198,7 @@ def _show(
         columns=columns,
         tokens_correct=np.array(correct, dtype=np.int64),
         slices_corrupt=np.array([f.slices_corrupt if f else 0 for f in decoded.concealed], dtype=np.int64),
+        tokens_lost=np.array([f.tokens_lost if f else 0 for f in decoded.concealed], dtype=np.int64),
         sent=sent,
         holes=holes,
         concealed=concealed,

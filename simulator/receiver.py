@@ -19,6 +19,7 @@ class Receiver:
 
     Attributes:
         delivered, late: What came, in time or not.
+        duplicate: What had come before.
         reordered: Packets that came after one with a newer sequence number.
     """
 
@@ -26,7 +27,8 @@ class Receiver:
         self._env, self._playout = env, playout
         self._newest_sequence: int | None = None  # 16 bit
         self._newest_frame = 0  # whole
-        self.delivered, self.late = Tally(), Tally()
+        self._seen: list[int | None] = [None] * 0x10000  # by sequence number: timestamp of the newest that came
+        self.delivered, self.late, self.duplicate = Tally(), Tally(), Tally()
         self.reordered = 0
 
     def put(self, journey: Journey) -> None:
@@ -34,6 +36,11 @@ class Receiver:
         packet = journey.packet
         now_ns: int = self._env.now  # type: ignore[assignment]  # simpy says float; ours are whole ns
         journey.arrived_ns = now_ns
+        if self._seen[packet.sequence] == packet.timestamp:
+            journey.fate = "duplicate"
+            self.duplicate.add(journey.size_bytes)
+            return
+        self._seen[packet.sequence] = packet.timestamp
         newest = self._newest_sequence
         if newest is not None and distance(newest, packet.sequence) < 0:
             self.reordered += 1

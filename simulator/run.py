@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import media_loader, metrics, progress, records, report, results, units
+from simulator.channel import link
 from simulator.frames import load_frames
 from simulator.media import EncodedFrame, MediaCodec
 from simulator.playback import BATCH, Measure, Playback, play
@@ -67,9 +68,11 @@ def run(
 
     Raises:
         OutputError: If `out` cannot be written to; known before the work starts.
+        TraceError: If a file the channel names cannot be used; known before the work starts too.
         SourceError: If the frames cannot be read.
         MediaError: If the codec cannot be had, or refuses the frames or the concealment.
     """
+    link.check(scenario.channel)
     name = f"{scenario_hash(scenario)}-s{scenario.seed}"
     temporary = results.start(out / scenario.name, name)
     try:
@@ -148,16 +151,21 @@ def tables(scenario: Scenario, codec: MediaCodec, passes: Passes) -> tuple["pd.D
     """The tables `frames` and `packets`; their columns are those of `records`, plus the quality."""
     playback = passes.playback
     rows = [
-        _row(scenario, codec.name, delivery, int(correct), int(corrupt))
-        for delivery, correct, corrupt in zip(
-            passes.session.deliveries, playback.tokens_correct, playback.slices_corrupt, strict=True
+        _row(scenario, codec.name, delivery, int(correct), int(corrupt), int(lost))
+        for delivery, correct, corrupt, lost in zip(
+            passes.session.deliveries,
+            playback.tokens_correct,
+            playback.slices_corrupt,
+            playback.tokens_lost,
+            strict=True,
         )
     ]
     frames = records.to_frame(rows, playback.columns)
     return frames, records.to_frame(passes.session.packets)
 
 
-def _row(scenario: Scenario, codec: str, delivery: FrameDelivery, correct: int, corrupt: int) -> FrameRecord:
+def _row(scenario: Scenario, codec: str, delivery: FrameDelivery, correct: int, corrupt: int, lost: int) -> FrameRecord:
+    """One row; `correct`, `corrupt` and `lost` are what the codec pass found: tokens, slices, tokens."""
     render_ns, capture_ns = delivery.render_ns, delivery.capture_ns
     pixels = scenario.source.size[0] * scenario.source.size[1]
     counted = {
@@ -180,7 +188,7 @@ def _row(scenario: Scenario, codec: str, delivery: FrameDelivery, correct: int, 
         bpp=units.bits(wire_bytes) / pixels,
         bpp_payload=units.bits(delivery.bytes_payload) / pixels,
         packets_corrupt=delivery.packets_corrupt + corrupt,
-        tokens_missing=delivery.tokens_total - delivery.tokens_received,
+        tokens_missing=delivery.tokens_total - delivery.tokens_received + lost,
         tokens_correct=correct,
         **counted,
     )

@@ -1,212 +1,216 @@
-"""The channel section of a scenario: which models there are, and the numbers each of them takes.
+"""The channel section of a scenario: what a packet crosses, part by part.
 
-Also the kinds of value all sections share: whole numbers, durations, rates, shares.
+The parts with many models stand in scenario_loss and scenario_path.
 """
 
-import math
-from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-    model_validator,
+from pydantic import Field, model_validator
+
+from simulator import presets
+from simulator.scenario_loss import (
+    Bernoulli,
+    ContinuousTime,
+    FourState,
+    GilbertElliott,
+    LossBursts,
+    LossModel,
+    LossRows,
+    LossTrace,
+    NoLoss,
+    TokenErasure,
 )
-from pydantic_core import PydanticCustomError
+from simulator.scenario_path import (
+    BandwidthModel,
+    BandwidthRows,
+    CodelQueue,
+    ConstantBandwidth,
+    ConstantDelay,
+    DelayModel,
+    DelayTrace,
+    DroptailQueue,
+    EmpiricalDelay,
+    GammaDelay,
+    InfiniteBandwidth,
+    InfiniteQueue,
+    MahimahiBandwidth,
+    NormalDelay,
+    ParetoDelay,
+    QueueModel,
+    RedQueue,
+    UniformDelay,
+)
+from simulator.scenario_values import Duration, Rate, Rows, Section, Share, Whole, check_rows, only, problem
 
-from simulator import units
-
-T = TypeVar("T")
-
-
-def _whole(value: Any) -> Any:
-    """Let 1e3 be a whole number, as it is in YAML's eyes a float."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _quantity(what: str, *examples: str | float) -> WithJsonSchema:
-    return WithJsonSchema({"type": ["string", "number"], "description": what, "examples": list(examples)})
-
-
-Whole: TypeAlias = Annotated[int, BeforeValidator(_whole)]
-Duration: TypeAlias = Annotated[
-    int,
-    BeforeValidator(units.parse_duration_ns),
-    Field(ge=0),
-    PlainSerializer(units.format_duration, when_used="json"),
-    _quantity("A duration: ns, us, ms or s; a bare number means milliseconds.", "40 ms", "1.5 s", 40),
+__all__ = [
+    "BandwidthModel",
+    "BandwidthRows",
+    "Bernoulli",
+    "BitErrors",
+    "Channel",
+    "CodelQueue",
+    "ConstantBandwidth",
+    "ConstantDelay",
+    "ContinuousTime",
+    "CorruptionModel",
+    "DelayModel",
+    "DelayTrace",
+    "DroptailQueue",
+    "Duration",
+    "EmpiricalDelay",
+    "FourState",
+    "GammaDelay",
+    "GilbertElliott",
+    "InfiniteBandwidth",
+    "InfiniteQueue",
+    "LossBursts",
+    "LossModel",
+    "LossRows",
+    "LossTrace",
+    "MahimahiBandwidth",
+    "NetemReorder",
+    "NoCorruption",
+    "NoLoss",
+    "NoOutage",
+    "NoReorder",
+    "NormalDelay",
+    "OutageModel",
+    "OutageWindows",
+    "PacketErrors",
+    "ParetoDelay",
+    "PeriodicOutage",
+    "QueueModel",
+    "RandomOutage",
+    "Rate",
+    "RedQueue",
+    "ReorderModel",
+    "Section",
+    "Share",
+    "TokenErasure",
+    "UniformDelay",
+    "Whole",
+    "only",
+    "problem",
 ]
-Rate: TypeAlias = Annotated[
-    int,
-    BeforeValidator(units.parse_rate_bps),
-    Field(gt=0),
-    PlainSerializer(units.format_rate, when_used="json"),
-    _quantity("A bit rate; a bare number means bit/s.", "1 Mbit/s", "500 kbit/s", 1e6),
-]
-Share: TypeAlias = Annotated[
-    float,
-    BeforeValidator(units.parse_share),
-    _quantity("A share: 0 to 1, or 0 % to 100 %.", "20 %", 0.2),
-]
+
+CHECKSUM = "true: damaged packets are dropped; false: those whose headers are whole are delivered damaged."
 
 
-class Section(BaseModel):
-    """A frozen mapping with no keys but its own and no silent conversions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-def problem(key: str, rule: str) -> PydanticCustomError:
-    """A broken rule between several keys, reported at one of them."""
-    return PydanticCustomError("rule", "{rule}", {"key": key, "rule": rule})
-
-
-def only(value: T, allowed: T, rule: str) -> T:
-    """Refuse what a later version may have: `rule` says that this one has it not."""
-    if value != allowed:
-        raise ValueError(f"{rule}; the only value is {str(allowed).lower()}")
-    return value
-
-
-class NoLoss(Section):
-    """Every packet survives."""
+class NoCorruption(Section):
+    """Packets arrive as they were sent."""
 
     model: Literal["none"] = "none"
 
 
-class Bernoulli(Section):
-    """Each packet is lost with the same chance, whatever befell the one before."""
+class BitErrors(Section):
+    """Each bit on the wire is wrong with the same chance."""
 
-    model: Literal["bernoulli"]
+    model: Literal["bits"]
+    rate: Share = Field(description="Bit error rate.")
+    checksum: bool = Field(default=True, description=CHECKSUM)
+
+
+class PacketErrors(Section):
+    """One bit of a share of the packets is wrong: netem's `corrupt`."""
+
+    model: Literal["packets"]
     rate: Share
+    checksum: bool = Field(default=True, description=CHECKSUM)
 
 
-class GilbertElliott(Section):
-    """Losses in bursts: a good and a bad state, as in netem's `loss gemodel`.
+class NoReorder(Section):
+    """Packets overtake one another only where their delays let them."""
+
+    model: Literal["none"] = "none"
+
+
+class NetemReorder(Section):
+    """Some packets skip the delay: netem's `reorder PERCENT gap DISTANCE`.
 
     Attributes:
-        rate, mean_burst: What people know: share of packets lost, and mean run of losses in packets.
-        p, r: Or the chances of good -> bad and bad -> good, a packet.
-        h, k: With p and r: chance of delivery in the bad and in the good state.
+        rate: Chance of a packet whose turn it is.
+        gap: Every gap-th packet's turn, counted from the last that skipped the delay.
     """
 
-    model: Literal["gilbert_elliott"]
-    rate: Share | None = None
-    mean_burst: float | None = Field(default=None, ge=1, description="Mean run of losses, in packets.")
-    p: Share | None = None
-    r: Share | None = None
-    h: Share = 0.0
-    k: Share = 1.0
+    model: Literal["netem"]
+    rate: Share
+    gap: Whole = Field(default=1, ge=1)
+
+
+class NoOutage(Section):
+    """The path is always up."""
+
+    model: Literal["none"] = "none"
+
+
+class OutageWindows(Section):
+    """All is lost in some windows: [start, length]."""
+
+    model: Literal["windows"]
+    windows: Rows[Duration] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        by_rate = self.rate is not None and self.mean_burst is not None
-        by_chance = self.p is not None and self.r is not None
-        given = sum(value is not None for value in (self.rate, self.mean_burst, self.p, self.r))
-        simple = (self.h, self.k) == (0.0, 1.0)
-        if given == 2 and by_rate and simple:
-            self._check_realisable()
-        elif given != 2 or not by_chance:
-            raise ValueError("give either rate and mean_burst, or p and r (and, if you like, h and k)")
-        elif self.p == self.r == 0:
-            raise problem("r", "p and r are both 0, so the share of time in each state is undefined")
-        return self
-
-    def _check_realisable(self) -> None:
-        """p = r L / (1 - L) with r = 1 / b must be a chance, so b >= L / (1 - L)."""
-        assert self.rate is not None and self.mean_burst is not None, self
-        if self.rate == 1:
-            raise problem("rate", "must be below 100 %: a burst has to end")
-        shortest = self.rate / (1 - self.rate)
-        if self.mean_burst < shortest * (1 - 1e-12):
-            burst = math.ceil(shortest * 1e4) / 1e4  # rounded to the safe side, or the advice would fail
-            rate = math.floor(self.mean_burst / (1 + self.mean_burst) * 1e4) / 1e4
-            raise problem(
-                "mean_burst",
-                f"no two-state channel loses {self.rate:g} in bursts of {self.mean_burst:g}: the gaps would "
-                f"be shorter than a packet. Nearest valid: mean_burst {burst:g} with this rate, "
-                f"or rate {rate:g} with this burst",
-            )
-
-
-class ConstantDelay(Section):
-    """Every packet takes the same time."""
-
-    model: Literal["constant"] = "constant"
-    mean_ns: Duration = Field(default=0, alias="mean")
-
-
-class NormalDelay(Section):
-    """Delay drawn from a normal distribution, cut off at 0."""
-
-    model: Literal["normal"]
-    mean_ns: Duration = Field(alias="mean")
-    jitter_ns: Duration = Field(alias="jitter", description="Standard deviation.")
-    reorder: bool = Field(default=False, description="May a packet overtake the one before it?")
-
-
-class UniformDelay(Section):
-    """Delay drawn evenly from mean - jitter to mean + jitter."""
-
-    model: Literal["uniform"]
-    mean_ns: Duration = Field(alias="mean")
-    jitter_ns: Duration = Field(alias="jitter", description="Half the width.")
-    reorder: bool = Field(default=False, description="May a packet overtake the one before it?")
-
-    @model_validator(mode="after")
-    def _not_negative(self) -> Self:
-        if self.jitter_ns > self.mean_ns:
-            raise problem("jitter", "must not exceed mean, or some delays would be negative")
+    def _apart(self) -> Self:
+        check_rows(self.windows)
+        for (start, length), (after, _) in zip(self.windows, self.windows[1:], strict=False):
+            if start + length > after:
+                raise problem("windows", "must not overlap: join them to one")
         return self
 
 
-class InfiniteBandwidth(Section):
-    """A link that takes no time to send."""
+class PeriodicOutage(Section):
+    """All is lost for `length` out of every `every`, first at `start`: Mahimahi's mm-intermittent."""
 
-    model: Literal["infinite"] = "infinite"
-
-
-class ConstantBandwidth(Section):
-    """A link of fixed bit rate."""
-
-    model: Literal["constant"]
-    rate_bps: Rate = Field(alias="rate")
-
-
-class InfiniteQueue(Section):
-    """A queue that is never full."""
-
-    model: Literal["infinite"] = "infinite"
-
-
-class DroptailQueue(Section):
-    """A queue that refuses what does not fit; a packet being sent no longer counts."""
-
-    model: Literal["droptail"]
-    packets: Whole | None = Field(default=None, ge=1, description="Room for so many packets.")
-    bytes: Whole | None = Field(default=None, ge=1, description="Room for so many bytes on the wire.")
+    model: Literal["periodic"]
+    every_ns: Duration = Field(alias="every", gt=0)
+    length_ns: Duration = Field(alias="length", gt=0)
+    start_ns: Duration = Field(default=0, alias="start")
 
     @model_validator(mode="after")
-    def _some_limit(self) -> Self:
-        if self.packets is None and self.bytes is None:
-            raise ValueError("give packets, bytes, or both; for no limit use model: infinite")
+    def _ends(self) -> Self:
+        if self.length_ns >= self.every_ns:
+            raise problem("length", "must be below every, or the path would never be up")
         return self
 
 
-LossModel: TypeAlias = Annotated[NoLoss | Bernoulli | GilbertElliott, Field(discriminator="model")]
-DelayModel: TypeAlias = Annotated[ConstantDelay | NormalDelay | UniformDelay, Field(discriminator="model")]
-BandwidthModel: TypeAlias = Annotated[InfiniteBandwidth | ConstantBandwidth, Field(discriminator="model")]
-QueueModel: TypeAlias = Annotated[InfiniteQueue | DroptailQueue, Field(discriminator="model")]
+class RandomOutage(Section):
+    """Stays up and down are exponential with these means: Mahimahi's mm-onoff."""
+
+    model: Literal["random"]
+    mean_up_ns: Duration = Field(alias="mean_up", gt=0)
+    mean_down_ns: Duration = Field(alias="mean_down", gt=0)
+
+
+CorruptionModel: TypeAlias = Annotated[NoCorruption | BitErrors | PacketErrors, Field(discriminator="model")]
+ReorderModel: TypeAlias = Annotated[NoReorder | NetemReorder, Field(discriminator="model")]
+OutageModel: TypeAlias = Annotated[
+    NoOutage | OutageWindows | PeriodicOutage | RandomOutage, Field(discriminator="model")
+]
 
 
 class Channel(Section):
-    """What a packet crosses: queue and bandwidth, then loss, then delay."""
+    """What a packet crosses: queue and bandwidth, then outage, loss and corruption, then delay."""
 
+    preset: presets.Preset | None = Field(
+        default=None, exclude=True, description="A whole channel by name; the other keys change parts of it."
+    )
     loss: LossModel = NoLoss()
     delay: DelayModel = ConstantDelay()
     bandwidth: BandwidthModel = InfiniteBandwidth()
     queue: QueueModel = InfiniteQueue()
+    corruption: CorruptionModel = NoCorruption()
+    duplicate: Share = Field(default=0.0, description="Share of packets that arrive twice.")
+    reorder: ReorderModel = NoReorder()
+    outage: OutageModel = NoOutage()
     mtu_bytes: Whole = Field(default=1500, ge=128, le=65535, description="Largest packet, IP header included.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, value: Any) -> Any:
+        return presets.fill(value) if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _delay_to_skip(self) -> Self:
+        if isinstance(self.reorder, NetemReorder) and self.delay == ConstantDelay():
+            raise problem("reorder", "packets that skip a delay of 0 overtake nobody: give channel.delay a mean")
+        return self

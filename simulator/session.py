@@ -2,19 +2,19 @@
 
     encoded --sender--> Journey(Packet) --link--> the same, later or never --receiver--> playout
                |                          |                                    |
-             sent                 lost, queue_drop                     delivered, late
+             sent             lost, queue_drop, corrupt         delivered, late, duplicate
 
 No picture is decoded in here: deadlines and losses depend on sizes and times, not on pixels.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simpy import Environment
 
 from simulator import units
-from simulator.channel import link
-from simulator.journey import Conservation, Journey, account
+from simulator.channel import erasure, link
+from simulator.journey import Conservation, Journey, account, tally
 from simulator.media import EncodedFrame, Slice
 from simulator.packet import OVERHEAD_BYTES
 from simulator.packetizer import RtpStream, depacketize
@@ -42,7 +42,7 @@ class FrameDelivery:
         packets_lost: Of them, those lost on the way or dropped by the queue.
         packets_late: Those that came after the frame was shown.
         packets_recovered: Those lost or late, but rebuilt or sent again in time.
-        packets_corrupt: Those that came damaged.
+        packets_corrupt: Those dropped because they were damaged.
         tokens_total: Tokens sent.
         tokens_received: Tokens in `received`.
         late: Whether any packet was late.
@@ -73,7 +73,7 @@ class SessionResult:
     """A network pass, whole.
 
     Attributes:
-        packets: One record a packet, in sending order.
+        packets: One record a packet, in sending order; a copy the channel made follows its original.
         deliveries: One a frame, in display order.
         conservation: Where all packets went; already checked.
         reordered: Packets that arrived after one sent later.
@@ -111,18 +111,22 @@ def run_session(
     sender = Sender(env, encoded, stream, out=path.put, on_progress=on_progress)
     env.run()
 
+    journeys = sorted([*sender.journeys, *path.copies], key=lambda journey: journey.number)  # a copy after its original
     conservation = Conservation(
         sent=sender.sent,
+        duplicated=tally(path.copies),
         queue_drop=path.queue_drop,
         lost=path.lost,
+        corrupt=path.corrupt,
         delivered=receiver.delivered,
         late=receiver.late,
-        in_flight=account(sender.journeys)["in_flight"],
+        duplicate=receiver.duplicate,
+        in_flight=account(journeys)["in_flight"],
     )
-    conservation.check(sender.journeys)
+    conservation.check(journeys)
     return SessionResult(
-        packets=[_record(journey, scenario.seed) for journey in sender.journeys],
-        deliveries=_deliveries(encoded, sender.journeys, playout, scenario.source.fps),
+        packets=[_record(journey, scenario.seed) for journey in journeys],
+        deliveries=_erase(_deliveries(encoded, sender.journeys, playout, scenario.source.fps), scenario),
         conservation=conservation,
         reordered=receiver.reordered,
     )
@@ -165,6 +169,17 @@ def _deliveries(
     return [
         _delivery(frame, units.frame_time_ns(frame, fps), sent, by_frame[frame], playout)
         for frame, sent in enumerate(encoded)
+    ]
+
+
+def _erase(deliveries: list[FrameDelivery], scenario: Scenario) -> list[FrameDelivery]:
+    """Deliveries with the tokens that a channel with token erasure takes out of their slices."""
+    rate, seed = erasure.share(scenario.channel), scenario.seed
+    if not rate:
+        return deliveries
+    return [
+        replace(each, received=tuple(erasure.erase(part, rate, seed, each.frame) for part in each.received))
+        for each in deliveries
     ]
 
 

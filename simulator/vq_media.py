@@ -83,14 +83,28 @@ class VqMedia:
         if temporal:
             raise MediaError("concealment.temporal", "this codec has no temporal context", True, "Set it to false")
         grid = (-(-size[0] // BLOCK), -(-size[1] // BLOCK))
-        arrived = [self._codec.from_slices(grid, _token_slices(slices)) for slices in received]
+        arrived = [self._from_slices(grid, slices) for slices in received]
         filled = self._codec.conceal([tokens for tokens, _ in arrived], concealment)
         pictures = self._codec.decode(filled, size)
         guesses = concealment not in ("none", "zero")
         return [
-            DecodedFrame(picture, *_per_block(guess, guesses), guess, corrupt)
-            for picture, guess, (_, corrupt) in zip(pictures, filled, arrived, strict=True)
+            DecodedFrame(
+                picture, *_per_block(guess, guesses), guess, corrupt, _tokens(slices) - int(tokens.known.sum())
+            )
+            for picture, guess, (tokens, corrupt), slices in zip(pictures, filled, arrived, received, strict=True)
         ]
+
+    def _from_slices(self, grid: tuple[int, int], slices: Sequence[Slice]) -> tuple[Tokens, int]:
+        """Tokens with holes, where slices are missing or damaged and where tokens were erased; damaged slices."""
+        tokens, corrupt = self._codec.from_slices(grid, _token_slices(slices))
+        gone: list[int] = []
+        for part in slices:
+            if part.erased:  # alone, a slice shows which of all tokens are its own
+                alone, _ = self._codec.from_slices(grid, _token_slices([part]))
+                own = alone.start[alone.known]
+                gone += own[list(part.erased)].tolist() if len(own) else []
+        kept = tokens.known & ~np.isin(tokens.start, gone)
+        return Tokens(tokens.grid, tokens.level, tokens.index, kept), corrupt
 
     def count_correct(self, sent: EncodedFrame, decoded: DecodedFrame) -> int:
         """Of the missing tokens, those guessed exactly; see `MediaCodec.count_correct`."""
@@ -105,6 +119,10 @@ class VqMedia:
     def describe(self) -> dict[str, Any]:
         """Weights and their hash, for provenance."""
         return self._codec.describe()
+
+
+def _tokens(slices: Sequence[Slice]) -> int:
+    return sum(part.tokens for part in slices)
 
 
 def _token_slices(slices: Sequence[Slice]) -> list[TokenSlice]:

@@ -5,6 +5,8 @@ Delays that differ can make packets overtake each other. Whether they may is sai
 path where jitter comes from queues. The link keeps that order; a model only says what it wants.
 """
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol, assert_never
 
 import numpy as np
@@ -12,7 +14,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from simulator import scenario_channel
-from simulator.streams import BLOCK, generator, one_by_one
+from simulator.channel import traces
+from simulator.channel.steps import Steps
+from simulator.streams import BLOCK, answers, generator
+
+Law = Callable[[Generator], NDArray[np.int64]]  # BLOCK delays in ns, each >= 0
 
 
 class Delay(Protocol):
@@ -23,7 +29,7 @@ class Delay(Protocol):
         """Whether a packet may overtake the one before it."""
         ...
 
-    def draw(self, now_ns: int) -> int:
+    def draw(self, now_ns: int, /) -> int:
         """Delay in ns, >= 0, of the packet that leaves the line at `now_ns`; asked once a packet."""
         ...
 
@@ -42,70 +48,114 @@ class Constant:
         return self.mean_ns
 
 
-class Normal:
-    """Normal distribution; a draw below 0 counts as 0.
+class Random:
+    """Each packet's delay is drawn, whatever those of the others.
+
+    Args:
+        law: The distribution.
+        reorder: Whether a packet may overtake the one before it.
+        chance: One draw a packet.
+    """
+
+    __slots__ = ("draw", "reorder")
+
+    draw: Callable[[int], int]
+
+    def __init__(self, law: Law, reorder: bool, chance: Generator) -> None:
+        self.draw = answers(lambda: law(chance))
+        self.reorder = reorder
+
+
+def normal(mean_ns: int, jitter_ns: int) -> Law:
+    """Normal distribution of this mean and standard deviation; a draw below 0 counts as 0.
 
     So the mean is that of the scenario only where jitter is small beside it: with mean = 2 jitter,
     2.3 % of draws are cut and the mean grows by 0.85 % of the jitter.
+    """
+    return lambda chance: np.maximum(mean_ns + jitter_ns * chance.standard_normal(BLOCK), 0).astype(np.int64)
+
+
+def uniform(mean_ns: int, jitter_ns: int) -> Law:
+    """Evenly from mean - jitter to mean + jitter, both ends included; jitter at most mean."""
+    assert jitter_ns <= mean_ns, (jitter_ns, mean_ns)
+    least_ns, width_ns = mean_ns - jitter_ns, 2 * jitter_ns + 1
+    return lambda chance: least_ns + (width_ns * chance.random(BLOCK)).astype(np.int64)
+
+
+def pareto(mean_ns: int, jitter_ns: int) -> Law:
+    """Pareto distribution P(delay > x) = (least / x)^shape of this mean and standard deviation.
+
+    Mean = least shape / (shape - 1), variance = mean^2 / (shape (shape - 2)); hence
+    shape = 1 + sqrt(1 + (mean / jitter)^2), above 2, and least = mean (shape - 1) / shape. Drawn by
+    inversion, so that more jitter means a larger delay for each packet above its median.
+    """
+    shape = 1 + float(np.hypot(1, mean_ns / jitter_ns))
+    least_ns = mean_ns * (shape - 1) / shape
+    return lambda chance: (least_ns * (1 - chance.random(BLOCK)) ** (-1 / shape)).astype(np.int64)
+
+
+def gamma(mean_ns: int, jitter_ns: int, least_ns: int = 0) -> Law:
+    """A least delay and a gamma-distributed wait; mean (of both) and standard deviation as given.
+
+    Shape ((mean - least) / jitter)^2, scale jitter^2 / (mean - least). Measured one-way delays look
+    like this (Bovy et al., "Analysis of end-to-end delay measurements in Internet", PAM 2002).
+    """
+    wait_ns = mean_ns - least_ns
+    shape, scale_ns = (wait_ns / jitter_ns) ** 2, jitter_ns**2 / wait_ns
+    return lambda chance: (least_ns + scale_ns * chance.standard_gamma(shape, BLOCK)).astype(np.int64)
+
+
+def empirical(values_ns: Sequence[int], add_ns: int = 0) -> Law:
+    """The distribution of some measured delays, as netem's `distribution FILE`; `add_ns` is added to each.
+
+    Drawn by inversion of the empirical distribution function, evenly between neighbours in size.
+    """
+    table = np.sort(np.asarray(values_ns, dtype=np.float64)) + add_ns
+    at = np.linspace(0, 1, len(table)) if len(table) > 1 else np.zeros(1)
+    return lambda chance: np.interp(chance.random(BLOCK), at, table).astype(np.int64)
+
+
+class Trace:
+    """Delays as they were measured, by the time a packet leaves the line.
 
     Args:
-        mean_ns: Mean before the cut.
-        jitter_ns: Standard deviation before the cut.
+        delays: ns by time.
+        add_ns: Added to each.
         reorder: Whether a packet may overtake the one before it.
-        chance: One draw a packet.
     """
 
-    __slots__ = ("_next_ns", "reorder")
+    __slots__ = ("_add_ns", "_delays", "reorder")
 
-    def __init__(self, mean_ns: int, jitter_ns: int, reorder: bool, chance: Generator) -> None:
-        def block_ns() -> NDArray[np.int64]:
-            delays_ns = mean_ns + jitter_ns * chance.standard_normal(BLOCK)
-            return np.maximum(delays_ns, 0).astype(np.int64)
-
-        self.reorder = reorder
-        self._next_ns = one_by_one(block_ns)
+    def __init__(self, delays: Steps[int], add_ns: int, reorder: bool) -> None:
+        self._delays, self._add_ns, self.reorder = delays, add_ns, reorder
 
     def draw(self, now_ns: int) -> int:
         """See `Delay.draw`."""
-        delay_ns: int = self._next_ns()
-        return delay_ns
+        return self._delays.at(now_ns)[0] + self._add_ns
 
 
-class Uniform:
-    """Evenly from mean - jitter to mean + jitter, both ends included.
+def make(model: scenario_channel.DelayModel, seed: int, purpose: str = "delay") -> Delay:
+    """The delay a scenario asks for, with its own stream of chance.
 
-    Args:
-        mean_ns: Middle of the range.
-        jitter_ns: Half its width, at most `mean_ns`.
-        reorder: Whether a packet may overtake the one before it.
-        chance: One draw a packet.
+    Raises:
+        TraceError: If a file it names cannot be used.
     """
-
-    __slots__ = ("_next_ns", "reorder")
-
-    def __init__(self, mean_ns: int, jitter_ns: int, reorder: bool, chance: Generator) -> None:
-        assert jitter_ns <= mean_ns, (jitter_ns, mean_ns)
-        least_ns, width_ns = mean_ns - jitter_ns, 2 * jitter_ns + 1
-
-        def block_ns() -> NDArray[np.int64]:
-            return least_ns + (width_ns * chance.random(BLOCK)).astype(np.int64)
-
-        self.reorder = reorder
-        self._next_ns = one_by_one(block_ns)
-
-    def draw(self, now_ns: int) -> int:
-        """See `Delay.draw`."""
-        delay_ns: int = self._next_ns()
-        return delay_ns
-
-
-def make(model: scenario_channel.DelayModel, seed: int) -> Delay:
-    """The delay a scenario asks for, with its own stream of chance."""
     match model:
         case scenario_channel.ConstantDelay():
             return Constant(model.mean_ns)
+        case scenario_channel.DelayTrace():
+            rows = model.rows or traces.read_delay_rows(Path(model.file or ""))
+            return Trace(Steps(rows, model.repeat), model.mean_ns, model.reorder)
         case scenario_channel.NormalDelay():
-            return Normal(model.mean_ns, model.jitter_ns, model.reorder, generator(seed, "delay"))
+            law = normal(model.mean_ns, model.jitter_ns)
         case scenario_channel.UniformDelay():
-            return Uniform(model.mean_ns, model.jitter_ns, model.reorder, generator(seed, "delay"))
-    assert_never(model)
+            law = uniform(model.mean_ns, model.jitter_ns)
+        case scenario_channel.ParetoDelay():
+            law = pareto(model.mean_ns, model.jitter_ns)
+        case scenario_channel.GammaDelay():
+            law = gamma(model.mean_ns, model.jitter_ns, model.least_ns)
+        case scenario_channel.EmpiricalDelay():
+            law = empirical(model.values or traces.read_delays(Path(model.file or "")), model.mean_ns)
+        case _:
+            assert_never(model)
+    return Random(law, model.reorder, generator(seed, purpose))

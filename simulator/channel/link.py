@@ -1,40 +1,82 @@
-"""The link: queue and bandwidth, then loss, then delay, as one SimPy element.
+"""The link: queue and bandwidth, then what may befall a packet on its way, as one SimPy element.
 
-    put --> queue.admit --> bandwidth.finish_ns --> loss.lost --> delay.draw --> [one event] --> out
-               |                                       |
-           queue_drop                                 lost
+    put --> queue.admit --> bandwidth.finish_ns --> outage, loss, corruption --> delay --> [event] --> out
+               |                                       |            |
+           queue_drop                                 lost       corrupt
 
 The line serves first come first served, so when a packet leaves it is known as it arrives (a
-virtual departure time; with drop-tail this is exact, no approximation), and one event a packet is
-enough: its arrival at the other end.
+virtual departure time; with a queue that decides at the entrance this is exact, no approximation),
+and one event a packet is enough: its arrival at the other end. CoDel decides at the exit, so
+`CodelLink` holds packets until their turn and needs one more event for each.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 from simpy import Environment, Event, Timeout
 
 from simulator import scenario_channel
-from simulator.channel import bandwidth, delay, loss, queue
+from simulator.channel import bandwidth, corruption, delay, loss, outage, queue, reorder
 from simulator.channel.bandwidth import Bandwidth
+from simulator.channel.codel import Codel
+from simulator.channel.corruption import Corruption, damage
 from simulator.channel.delay import Delay
 from simulator.channel.loss import Loss
+from simulator.channel.outage import Outage
 from simulator.channel.queue import Queue
-from simulator.journey import Journey, Tally
+from simulator.channel.reorder import Reorder
+from simulator.journey import Fate, Journey, Tally
+from simulator.packet import OVERHEAD_BYTES
+from simulator.streams import Draws, generator
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Some packets arrive twice.
+
+    Attributes:
+        rate: Share of packets, 0 to 1.
+        draws: One a packet.
+        delay: Of the copies, so that those of the originals stay as they were.
+    """
+
+    rate: float
+    draws: Draws
+    delay: Delay
+
+    def arrival_ns(self, left_ns: int) -> int | None:
+        """When the copy of a packet that left the line at `left_ns` would arrive; None if there is none."""
+        delay_ns = self.delay.draw(left_ns)
+        return left_ns + delay_ns if self.draws.uniform() < self.rate else None
+
+
+@dataclass(frozen=True)
+class Mishaps:
+    """What may befall a packet besides loss and delay; None where it does not happen."""
+
+    outage: Outage | None = None
+    corruption: Corruption | None = None
+    reorder: Reorder | None = None
+    copies: Copies | None = None
 
 
 class Link:
     """One direction of a path.
 
-    A lost packet draws its delay too, and holds back those behind it where order is kept: loss
-    decides whether a packet arrives, never when, so two loss rates can be compared packet by packet.
+    Each model draws once for each packet that leaves the line, whatever the others say: loss decides
+    whether a packet arrives, never when, so two loss rates can be compared packet by packet. A lost
+    packet still holds back those behind it where order is kept. A copy arrives no sooner than its
+    original and holds nobody back.
 
     Args:
         env: The simulation, with integer nanoseconds.
-        queue, bandwidth, loss, delay: The models, in this order on the way.
+        queue, bandwidth, loss, delay, mishaps: The models.
         out: Called with each journey that reaches the other end, at that time.
 
     Attributes:
-        queue_drop, lost: What did not get through, by cause.
+        queue_drop, lost, corrupt: What did not get through, by cause.
+        copies: Journeys of the copies that arrive too, in order.
     """
 
     def __init__(
@@ -45,53 +87,172 @@ class Link:
         loss: Loss,
         delay: Delay,
         out: Callable[[Journey], None],
+        mishaps: Mishaps = Mishaps(),  # frozen
     ) -> None:
         self._env = env
         self._admit, self._finish_ns = queue.admit, bandwidth.finish_ns
-        self._lost, self._draw_delay, self._reorder = loss.lost, delay.draw, delay.reorder
-        self._arrive = _unpack(out)
-        self._line_free_ns = 0
-        self._last_arrival_ns = 0
-        self.queue_drop, self.lost = Tally(), Tally()
+        self._lost, self._draw_delay, self._fifo = loss.lost, delay.draw, not delay.reorder
+        self._outage, self._corruption = mishaps.outage, mishaps.corruption
+        self._reorder, self._copies = mishaps.reorder, mishaps.copies
+        self._on_arrival = (_unpack(out),)
+        self._line_free_ns = self._last_arrival_ns = 0
+        self.queue_drop, self.lost, self.corrupt = Tally(), Tally(), Tally()
+        self.copies: list[Journey] = []
 
     def put(self, journey: Journey) -> None:
         """Take a packet from the sender, now."""
-        env, size_bytes = self._env, journey.size_bytes
-        now_ns: int = env.now  # type: ignore[assignment]  # simpy says float; ours are whole ns
-        free_ns = self._line_free_ns
+        now_ns: int = self._env.now  # type: ignore[assignment]  # simpy says float; ours are whole ns
+        free_ns, size_bytes = self._line_free_ns, journey.size_bytes
         start_ns = free_ns if free_ns > now_ns else now_ns
-        if not self._admit(now_ns, start_ns, size_bytes):
-            journey.fate = "queue_drop"
-            self.queue_drop.add(size_bytes)
-            return
-        left_ns = self._line_free_ns = self._finish_ns(start_ns, size_bytes)
+        if self._admit(now_ns, start_ns, size_bytes):
+            left_ns = self._line_free_ns = self._finish_ns(start_ns, size_bytes)
+            self._cross(journey, now_ns, left_ns)
+        else:
+            _end(journey, "queue_drop", self.queue_drop)
+
+    def _cross(self, journey: Journey, now_ns: int, left_ns: int) -> None:
+        """The way of a packet that leaves the line at `left_ns`."""
         lost = self._lost(left_ns)
         arrival_ns = left_ns + self._draw_delay(left_ns)
-        if not self._reorder:
-            arrival_ns = self._last_arrival_ns = max(arrival_ns, self._last_arrival_ns)
+        if self._reorder is not None and self._reorder.skips():
+            arrival_ns = left_ns
+        elif self._fifo:
+            if arrival_ns < self._last_arrival_ns:
+                arrival_ns = self._last_arrival_ns
+            self._last_arrival_ns = arrival_ns
+        if self._outage is not None and self._outage.down(left_ns):
+            lost = True
+        wrong_bits = None if self._corruption is None else self._corruption.wrong_bits(journey.size_bytes)
+        copy_ns = None if self._copies is None else self._copies.arrival_ns(left_ns)
         if lost:
-            journey.fate = "lost"
-            self.lost.add(size_bytes)
-            return
-        Timeout(env, arrival_ns - now_ns, journey).callbacks.append(self._arrive)
+            _end(journey, "lost", self.lost)
+        elif wrong_bits and not self._stands(journey, wrong_bits):
+            _end(journey, "corrupt", self.corrupt)
+        else:
+            self._schedule(journey, arrival_ns - now_ns)
+            if copy_ns is not None:
+                self.copies.append(replace(journey))
+                self._schedule(self.copies[-1], max(copy_ns, arrival_ns) - now_ns)
+
+    def _schedule(self, journey: Journey, after_ns: int) -> None:
+        event = _Arrival(self._on_arrival, journey)
+        self._env.schedule(event, _Arrival.priority, after_ns)  # type: ignore[arg-type]
+
+    def _stands(self, journey: Journey, wrong_bits: list[int]) -> bool:
+        """Whether a packet with wrong bits is delivered all the same; if so, it has them from now on."""
+        assert self._corruption is not None
+        payload, headers_whole = damage(journey.packet.payload, OVERHEAD_BYTES, wrong_bits)
+        if self._corruption.checksum or not headers_whole:
+            return False
+        journey.packet = replace(journey.packet, payload=payload)
+        return True
 
 
-def _unpack(out: Callable[[Journey], None]) -> Callable[[Event], None]:
-    """`out` as a callback of SimPy; a closure is quicker than a method, and each packet calls it."""
+class CodelLink(Link):
+    """A link whose queue decides as packets leave: it holds them, and serves one after the other."""
 
-    def arrive(event: Event) -> None:
-        out(event.value)  # type: ignore[arg-type]  # simpy's values may be None; ours are journeys
+    def __init__(
+        self,
+        env: Environment,
+        queue: Codel[Journey],
+        bandwidth: Bandwidth,
+        loss: Loss,
+        delay: Delay,
+        out: Callable[[Journey], None],
+        mishaps: Mishaps = Mishaps(),  # frozen
+    ) -> None:
+        super().__init__(env, _NoQueue(), bandwidth, loss, delay, out, mishaps)
+        self._queue, self._busy = queue, False
+
+    def put(self, journey: Journey) -> None:
+        """Take a packet from the sender, now."""
+        now_ns: int = self._env.now  # type: ignore[assignment]
+        if not self._queue.push(now_ns, journey.size_bytes, journey):
+            _end(journey, "queue_drop", self.queue_drop)
+        elif not self._busy:
+            self._serve()
+
+    def _serve(self, _: Event | None = None) -> None:
+        """The line is free: send the next packet, and come back when that is done."""
+        now_ns: int = self._env.now  # type: ignore[assignment]
+        packet, dropped = self._queue.pop(now_ns)
+        for each in dropped:
+            _end(each.item, "queue_drop", self.queue_drop)
+        self._busy = packet is not None
+        if packet:
+            left_ns = self._finish_ns(now_ns, packet.size_bytes)
+            self._cross(packet.item, now_ns, left_ns)
+            Timeout(self._env, left_ns - now_ns).callbacks.append(self._serve)
+
+
+class _NoQueue:
+    """Stands where the queue at the entrance would be."""
+
+    def admit(self, now_ns: int, start_ns: int, size_bytes: int) -> bool:
+        raise AssertionError("packets of this link wait in its own queue")
+
+
+class _Arrival:
+    """An event of simpy for one packet: what `Environment.step` asks of one and no more, for speed."""
+
+    __slots__ = ("callbacks", "journey")
+
+    priority = 1  # simpy's NORMAL
+    _ok = True  # simpy: nothing failed
+
+    def __init__(self, callbacks: Any, journey: Journey) -> None:
+        self.callbacks, self.journey = callbacks, journey
+
+
+def _unpack(out: Callable[[Journey], None]) -> Callable[[_Arrival], None]:
+    """`out` as a callback of simpy; a closure is quicker than a method, and each packet calls it."""
+
+    def arrive(event: _Arrival) -> None:
+        out(event.journey)
 
     return arrive
 
 
+def _end(journey: Journey, fate: Fate, tally: Tally) -> None:
+    journey.fate = fate
+    tally.add(journey.size_bytes)
+
+
 def make(env: Environment, channel: scenario_channel.Channel, seed: int, out: Callable[[Journey], None]) -> Link:
-    """The link a scenario asks for."""
-    return Link(
-        env,
-        queue.make(channel.queue),
+    """The link a scenario asks for.
+
+    Raises:
+        TraceError: If a file it names cannot be used.
+    """
+    way = (
         bandwidth.make(channel.bandwidth),
         loss.make(channel.loss, seed),
         delay.make(channel.delay, seed),
         out,
+        Mishaps(
+            outage.make(channel.outage, seed),
+            corruption.make(channel.corruption, seed),
+            reorder.make(channel.reorder, seed),
+            _copies(channel, seed),
+        ),
     )
+    waiting = channel.queue
+    if isinstance(waiting, scenario_channel.CodelQueue):
+        return CodelLink(env, Codel(waiting.packets, waiting.target_ns, waiting.interval_ns, channel.mtu_bytes), *way)
+    return Link(env, queue.make(waiting, seed), *way)
+
+
+def _copies(channel: scenario_channel.Channel, seed: int) -> Copies | None:
+    if not channel.duplicate:
+        return None
+    draws = Draws(generator(seed, "duplicate"))
+    return Copies(channel.duplicate, draws, delay.make(channel.delay, seed, "duplicate delay"))
+
+
+def check(channel: scenario_channel.Channel) -> None:
+    """Build the link and throw it away, so that a bad trace is known before the long work.
+
+    Raises:
+        TraceError: If a file the channel names cannot be used.
+    """
+    make(Environment(), channel, 0, lambda journey: None)

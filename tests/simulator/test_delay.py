@@ -9,6 +9,7 @@ from simulator.streams import generator
 
 COUNT = 50_000
 MS = 1_000_000
+LAWS = (delay.normal, delay.uniform, delay.pareto, delay.gamma)
 
 
 def draws(seed=1):
@@ -25,7 +26,7 @@ def test_a_constant_delay_is_the_same_for_all():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_normal_delays_have_their_mean_and_spread(seed):
-    delays = sample(delay.Normal(40 * MS, 8 * MS, True, draws(seed)))
+    delays = sample(delay.Random(delay.normal(40 * MS, 8 * MS), True, draws(seed)))
     assert abs(delays.mean() - 40 * MS) < 4 * 8 * MS / np.sqrt(COUNT)  # four standard errors
     assert delays.std() == pytest.approx(8 * MS, rel=0.02)
     below = [(delays < 40 * MS + z * 8 * MS).mean() for z in (-2, -1, 0, 1, 2)]
@@ -33,7 +34,7 @@ def test_normal_delays_have_their_mean_and_spread(seed):
 
 
 def test_normal_delays_are_cut_at_nought_and_the_mean_grows_as_the_formula_says():
-    delays = sample(delay.Normal(8 * MS, 8 * MS, True, draws()))
+    delays = sample(delay.Random(delay.normal(8 * MS, 8 * MS), True, draws()))
     z = NormalDist()
     assert delays.min() == 0
     assert (delays == 0).mean() == pytest.approx(z.cdf(-1), abs=0.01)
@@ -41,19 +42,21 @@ def test_normal_delays_are_cut_at_nought_and_the_mean_grows_as_the_formula_says(
 
 
 def test_uniform_delays_fill_their_range_and_no_more():
-    delays = sample(delay.Uniform(100, 3, True, draws()))
+    delays = sample(delay.Random(delay.uniform(100, 3), True, draws()))
     values, counts = np.unique(delays, return_counts=True)
     assert values.tolist() == list(range(97, 104))
     assert counts / COUNT == pytest.approx(np.full(7, 1 / 7), abs=0.01)
 
 
 def test_delays_are_whole_nanoseconds():
-    for model in (delay.Constant(5), delay.Normal(50, 5, True, draws()), delay.Uniform(50, 5, True, draws())):
+    for model in (delay.Constant(5), *(delay.Random(law(50, 5), True, draws()) for law in LAWS)):
         assert type(model.draw(0)) is int
 
 
 def test_equal_seeds_give_equal_delays_whether_or_not_packets_may_overtake():
-    one, other = (sample(delay.Normal(40 * MS, 8 * MS, reorder, draws()), 100) for reorder in (True, False))
+    one, other = (
+        sample(delay.Random(delay.normal(40 * MS, 8 * MS), reorder, draws()), 100) for reorder in (True, False)
+    )
     assert (one == other).all()
 
 
@@ -61,8 +64,13 @@ def test_equal_seeds_give_equal_delays_whether_or_not_packets_may_overtake():
     ("section", "kind", "reorder"),
     [
         ({"model": "constant", "mean": 40}, delay.Constant, False),
-        ({"model": "normal", "mean": 40, "jitter": 8, "reorder": True}, delay.Normal, True),
-        ({"model": "uniform", "mean": 40, "jitter": 8}, delay.Uniform, False),
+        ({"model": "normal", "mean": 40, "jitter": 8, "reorder": True}, delay.Random, True),
+        ({"model": "uniform", "mean": 40, "jitter": 8}, delay.Random, False),
+        ({"model": "pareto", "mean": 40, "jitter": 8}, delay.Random, False),
+        ({"model": "gamma", "mean": 40, "jitter": 8, "least": 20, "reorder": True}, delay.Random, True),
+        ({"model": "empirical", "values": [30, 40, 50], "reorder": True}, delay.Random, True),
+        ({"model": "empirical", "values": [40]}, delay.Random, False),
+        ({"model": "trace", "rows": [[0, 30], [1, 50]], "add": 10, "repeat": False}, delay.Trace, False),
     ],
 )
 def test_a_scenario_gets_the_delay_it_names(section, kind, reorder):

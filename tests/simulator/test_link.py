@@ -191,7 +191,7 @@ def packets_per_second(frames=5000, slices=12):
         queue.DropTail(100),
         bandwidth.Constant(20_000_000),
         loss.GilbertElliott(0.02, 0.25, 0, 1, *(Draws(generator(1, name)) for name in ("state", "loss"))),
-        delay.Normal(40 * MS, 8 * MS, True, generator(1, "delay")),
+        delay.Random(delay.normal(40 * MS, 8 * MS), True, generator(1, "delay")),
         receiver.put,
     )
     journeys, making_s = [], 0.0

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from simulator.channel import loss
+from simulator.channel import loss, markov
 from simulator.scenario import Scenario
 from simulator.streams import Draws, generator
 
@@ -25,11 +25,11 @@ def bernoulli(rate, seed=1):
 
 
 def gilbert_elliott(p, r, h=0.0, k=1.0, seed=1):
-    return loss.GilbertElliott(p, r, h, k, Draws(generator(seed, "state")), Draws(generator(seed, "loss")))
+    return markov.GilbertElliott(p, r, h, k, Draws(generator(seed, "state")), Draws(generator(seed, "loss")))
 
 
 def by_rate(rate, mean_burst, seed=1):
-    return gilbert_elliott(*loss.from_rate_and_burst(rate, mean_burst), seed=seed)
+    return gilbert_elliott(*markov.from_rate_and_burst(rate, mean_burst), seed=seed)
 
 
 def loss_and_pair(p, r, h, k):
@@ -121,27 +121,27 @@ def test_fast_code_does_what_netems_switch_does():
 @given(st.floats(0, 0.999), st.floats(1, 1e4))
 def test_rate_and_burst_come_back_from_p_and_r(rate, burst):
     assume(burst >= rate / (1 - rate))
-    p, r = loss.from_rate_and_burst(rate, burst)
+    p, r = markov.from_rate_and_burst(rate, burst)
     assert 0 <= p <= 1 and 0 < r <= 1
     assert p / (p + r) == pytest.approx(rate) and 1 / r == pytest.approx(burst)
 
 
 def test_the_burst_of_chance_makes_a_bernoulli_channel():
-    p, r = loss.from_rate_and_burst(0.2, 1 / 0.8)
+    p, r = markov.from_rate_and_burst(0.2, 1 / 0.8)
     assert p == pytest.approx(0.2) and p + r == pytest.approx(1)  # the next state forgets this one
 
 
 def test_bursts_too_short_for_their_rate_are_refused_with_the_nearest_that_are_not():
     with pytest.raises(ValueError, match=r"mean_burst 4 with this rate, or rate 0\.6666 with this burst"):
-        loss.from_rate_and_burst(0.8, 2)
-    assert loss.from_rate_and_burst(0.8, 4) == (1.0, 0.25)
-    loss.from_rate_and_burst(0.6666, 2)
+        markov.from_rate_and_burst(0.8, 2)
+    assert markov.from_rate_and_burst(0.8, 4) == (1.0, 0.25)
+    markov.from_rate_and_burst(0.6666, 2)
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(1.0, 5), (-0.1, 5), (0.1, 0.5)])
 def test_what_is_no_rate_or_burst_is_refused(rate, burst):
     with pytest.raises(ValueError, match="needs 0 <= rate < 1 and mean_burst >= 1"):
-        loss.from_rate_and_burst(rate, burst)
+        markov.from_rate_and_burst(rate, burst)
 
 
 @pytest.mark.parametrize(
