@@ -41,14 +41,15 @@ class Receiver:
             self.duplicate.add(journey.size_bytes)
             return
         self._seen[packet.sequence] = packet.timestamp
-        newest = self._newest_sequence
+        newest, frame = self._newest_sequence, self._newest_frame
         if newest is not None and distance(newest, packet.sequence) < 0:
             self.reordered += 1
         else:
             self._newest_sequence = packet.sequence
-        frame = unwrap(packet.frame, self._newest_frame)
-        if frame > self._newest_frame:
-            self._newest_frame = frame
+        if packet.frame != frame & 0xFFFF:
+            frame = unwrap(packet.frame, frame)
+            if frame > self._newest_frame:
+                self._newest_frame = frame
         if self._playout.insert(frame, packet, now_ns):
             journey.fate = "delivered"
             self.delivered.add(journey.size_bytes)

@@ -32,16 +32,24 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
 class Draws:
     """Scalars from a generator, drawn in blocks; the sequence does not depend on the block size.
 
+    A model uses either `uniform`, or `one` and `block`.
+
     Attributes:
         uniform: Draws one number from [0, 1).
+        one: The same, without looking ahead.
+        block: Draws a whole block of them.
     """
 
-    __slots__ = ("uniform",)
+    __slots__ = ("block", "one", "uniform")
 
     uniform: Callable[[], float]
+    one: Callable[[], float]
+    block: Callable[[], NDArray[np.float64]]
 
     def __init__(self, generator: np.random.Generator, block: int = BLOCK) -> None:
-        self.uniform = one_by_one(lambda: generator.random(block))
+        self.one = generator.random
+        self.block = lambda: generator.random(block)
+        self.uniform = one_by_one(self.block)
 
 
 def one_by_one(draw_block: Callable[[], NDArray[Any]]) -> Callable[[], Any]:

@@ -90,10 +90,10 @@ class Link:
         mishaps: Mishaps = Mishaps(),  # frozen
     ) -> None:
         self._env = env
+        self._schedule: Callable[[Any, Any, int], None] = env.schedule
         self._admit, self._finish_ns = queue.admit, bandwidth.finish_ns
         self._lost, self._draw_delay, self._fifo = loss.lost, delay.draw, not delay.reorder
-        self._outage, self._corruption = mishaps.outage, mishaps.corruption
-        self._reorder, self._copies = mishaps.reorder, mishaps.copies
+        self._mishaps = None if mishaps == Mishaps() else mishaps
         self._on_arrival = (_unpack(out),)
         self._line_free_ns = self._last_arrival_ns = 0
         self.queue_drop, self.lost, self.corrupt = Tally(), Tally(), Tally()
@@ -114,38 +114,37 @@ class Link:
         """The way of a packet that leaves the line at `left_ns`."""
         lost = self._lost(left_ns)
         arrival_ns = left_ns + self._draw_delay(left_ns)
-        if self._reorder is not None and self._reorder.skips():
-            arrival_ns = left_ns
-        elif self._fifo:
+        if self._fifo:
             if arrival_ns < self._last_arrival_ns:
                 arrival_ns = self._last_arrival_ns
             self._last_arrival_ns = arrival_ns
-        if self._outage is not None and self._outage.down(left_ns):
+        if self._mishaps is not None:
+            self._cross_mishaps(self._mishaps, journey, now_ns, left_ns, arrival_ns, lost)
+        elif lost:
+            _end(journey, "lost", self.lost)
+        else:
+            self._schedule(_Arrival(self._on_arrival, journey), 1, arrival_ns - now_ns)  # 1: simpy's NORMAL
+
+    def _cross_mishaps(
+        self, mishaps: Mishaps, journey: Journey, now_ns: int, left_ns: int, arrival_ns: int, lost: bool
+    ) -> None:
+        """The rest of the way where more than loss and delay may happen."""
+        if mishaps.outage and mishaps.outage.down(left_ns):
             lost = True
-        wrong_bits = None if self._corruption is None else self._corruption.wrong_bits(journey.size_bytes)
-        copy_ns = None if self._copies is None else self._copies.arrival_ns(left_ns)
+        wrong_bits = mishaps.corruption.wrong_bits(journey.size_bytes) if mishaps.corruption else None
+        copy_ns = mishaps.copies.arrival_ns(left_ns) if mishaps.copies else None
+        if mishaps.reorder and mishaps.reorder.skips():
+            arrival_ns = left_ns
         if lost:
             _end(journey, "lost", self.lost)
-        elif wrong_bits and not self._stands(journey, wrong_bits):
+        elif wrong_bits and not _stands(journey, wrong_bits, mishaps.corruption):
             _end(journey, "corrupt", self.corrupt)
         else:
-            self._schedule(journey, arrival_ns - now_ns)
+            self._schedule(_Arrival(self._on_arrival, journey), 1, arrival_ns - now_ns)
             if copy_ns is not None:
                 self.copies.append(replace(journey))
-                self._schedule(self.copies[-1], max(copy_ns, arrival_ns) - now_ns)
-
-    def _schedule(self, journey: Journey, after_ns: int) -> None:
-        event = _Arrival(self._on_arrival, journey)
-        self._env.schedule(event, _Arrival.priority, after_ns)  # type: ignore[arg-type]
-
-    def _stands(self, journey: Journey, wrong_bits: list[int]) -> bool:
-        """Whether a packet with wrong bits is delivered all the same; if so, it has them from now on."""
-        assert self._corruption is not None
-        payload, headers_whole = damage(journey.packet.payload, OVERHEAD_BYTES, wrong_bits)
-        if self._corruption.checksum or not headers_whole:
-            return False
-        journey.packet = replace(journey.packet, payload=payload)
-        return True
+                copy = _Arrival(self._on_arrival, self.copies[-1])
+                self._schedule(copy, 1, max(copy_ns, arrival_ns) - now_ns)
 
 
 class CodelLink(Link):
@@ -197,11 +196,19 @@ class _Arrival:
 
     __slots__ = ("callbacks", "journey")
 
-    priority = 1  # simpy's NORMAL
     _ok = True  # simpy: nothing failed
 
     def __init__(self, callbacks: Any, journey: Journey) -> None:
         self.callbacks, self.journey = callbacks, journey
+
+
+def _stands(journey: Journey, wrong_bits: list[int], corruption: Corruption | None) -> bool:
+    """Whether a packet with wrong bits is delivered all the same; if so, it has them from now on."""
+    payload, headers_whole = damage(journey.packet.payload, OVERHEAD_BYTES, wrong_bits)
+    if not headers_whole or corruption is None or corruption.checksum:
+        return False
+    journey.packet = replace(journey.packet, payload=payload)
+    return True
 
 
 def _unpack(out: Callable[[Journey], None]) -> Callable[[_Arrival], None]:

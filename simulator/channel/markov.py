@@ -13,7 +13,10 @@ neighbours both lost, and the mean run of losses is P_L / (P_L - P_LL).
 import math
 from collections.abc import Callable, Generator, Iterator
 
-from simulator.streams import Draws
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.streams import Draws, answers
 
 Lost = Callable[[int], bool]
 
@@ -42,26 +45,45 @@ class GilbertElliott:
 
     def __init__(self, p: float, r: float, h: float, k: float, state_draws: Draws, loss_draws: Draws) -> None:
         assert p + r > 0, (p, r)
-        self.lost = _answers(_two_states(p, r, h, k, state_draws, loss_draws))
+        bad = state_draws.one() < p / (p + r)
+
+        def block() -> NDArray[np.bool_]:
+            nonlocal bad
+            states, bad = walk(bad, p, r, state_draws.block())
+            return loss_draws.block() < np.where(states, 1 - h, 1 - k)
+
+        self.lost = answers(block)
+
+
+def walk(bad: bool, p: float, r: float, draws: NDArray[np.float64]) -> tuple[NDArray[np.bool_], bool]:
+    """States of a two-state chain at once, without a loop.
+
+    A draw u moves good -> bad where u < p, and keeps bad where u < 1 - r. So u below both leads to
+    bad and u above both to good, wherever the chain was; between the two it stays (p < 1 - r) or
+    changes sides (p > 1 - r), counted from the last draw that led somewhere.
+
+    Args:
+        bad: The first state.
+        p, r: Chances of good -> bad and bad -> good.
+        draws: From [0, 1), one a move: [n].
+
+    Returns:
+        The states before each move, true for bad, [n], and the one after the last.
+    """
+    low, high = min(p, 1 - r), max(p, 1 - r)
+    leads = (draws < low) | (draws >= high)
+    after = np.append(bad, draws < low)  # where a draw leads; the first state counts as led to
+    last = np.maximum.accumulate(np.append(0, np.where(leads, np.arange(1, len(draws) + 1), 0)))
+    states = after[last]
+    if p > 1 - r:
+        states = states ^ ((np.arange(len(states)) - last) % 2 == 1)
+    return states[:-1], bool(states[-1])
 
 
 def _answers(chain: Generator[bool, int, None]) -> Lost:
     """A generator as the method `lost`; sending to it is quicker than a call of a method around it."""
     next(chain)  # to its first yield, whose value nobody asked for
     return chain.send
-
-
-def _two_states(
-    p: float, r: float, h: float, k: float, state_draws: Draws, loss_draws: Draws
-) -> Generator[bool, int, None]:
-    """Losses, packet by packet; state is False for good and True for bad, hence the pairs."""
-    move, chance = state_draws.uniform, loss_draws.uniform
-    bad_next, loss = (p, 1 - r), (1 - k, 1 - h)
-    yield False
-    bad = move() < p / (p + r)
-    while True:
-        yield chance() < loss[bad]
-        bad = move() < bad_next[bad]
 
 
 class FourState:

@@ -60,11 +60,11 @@ class DropTail:
 
     def admit(self, now_ns: int, start_ns: int, size_bytes: int) -> bool:
         """See `Queue.admit`."""
+        if start_ns <= now_ns:
+            return True
         waiting = self._waiting
         while waiting and waiting[0][0] <= now_ns:
             self._bytes_waiting -= waiting.popleft()[1]
-        if start_ns <= now_ns:
-            return True
         if len(waiting) >= self._packets_limit or self._bytes_waiting + size_bytes > self._bytes_limit:
             return False
         waiting.append((start_ns, size_bytes))
