@@ -3,7 +3,7 @@
 from simpy import Environment
 
 from simulator.journey import Journey, Tally
-from simulator.packet import distance, unwrap
+from simulator.packet import unwrap
 from simulator.playout import PlayoutBuffer
 
 
@@ -42,17 +42,16 @@ class Receiver:
             return
         self._seen[packet.sequence] = packet.timestamp
         newest, frame = self._newest_sequence, self._newest_frame
-        if newest is not None and distance(newest, packet.sequence) < 0:
-            self.reordered += 1
-        else:
+        if newest is None or (packet.sequence - newest) & 0xFFFF < 0x8000:  # as `distance`, without a call
             self._newest_sequence = packet.sequence
+        else:
+            self.reordered += 1
         if packet.frame != frame & 0xFFFF:
             frame = unwrap(packet.frame, frame)
             if frame > self._newest_frame:
                 self._newest_frame = frame
-        if self._playout.insert(frame, packet, now_ns):
-            journey.fate = "delivered"
-            self.delivered.add(journey.size_bytes)
-        else:
-            journey.fate = "late"
-            self.late.add(journey.size_bytes)
+        in_time = self._playout.insert(frame, packet, now_ns)
+        journey.fate = "delivered" if in_time else "late"
+        tally = self.delivered if in_time else self.late
+        tally.packets += 1
+        tally.bytes += journey.size_bytes

@@ -36,7 +36,7 @@ def read_loss_rows(path: Path, bin_ns: int | None = None) -> list[tuple[int, flo
     """(ns, share lost) rows; with `bin_ns`, the first column of each line is the share of one bin."""
     rows: list[tuple[int, float]] = []
     for number, (where, columns) in enumerate(_table(path, (1, 2, 3) if bin_ns else (2,))):
-        start_ns = number * bin_ns if bin_ns else round(columns[0] * SECOND_NS)
+        start_ns = number * bin_ns if bin_ns else _time_ns(where, columns[0], SECOND_NS)
         _add(rows, where, start_ns, _within(where, "a share lost", columns[0 if bin_ns else 1], 1.0))
     return _some(path, rows)
 
@@ -46,7 +46,7 @@ def read_rate_rows(path: Path) -> list[tuple[int, int]]:
     rows: list[tuple[int, int]] = []
     for where, columns in _table(path, (2, 3)):
         rate_bps = round(_within(where, "a rate in Mbit/s", columns[-1], 1e6) * MBIT_BPS)
-        _add(rows, where, round(columns[0] * SECOND_NS), rate_bps)
+        _add(rows, where, _time_ns(where, columns[0], SECOND_NS), rate_bps)
     if rows and not any(rate_bps for _, rate_bps in rows):
         raise TraceError(str(path), "all rates are 0: no packet would ever leave")
     return _some(path, rows)
@@ -56,7 +56,7 @@ def read_delay_rows(path: Path) -> list[tuple[int, int]]:
     """(ns, delay in ns) rows, from "send_ms delay_ms" lines."""
     rows: list[tuple[int, int]] = []
     for where, columns in _table(path, (2,)):
-        _add(rows, where, round(columns[0] * MS_NS), _delay_ns(where, columns[1]))
+        _add(rows, where, _time_ns(where, columns[0], MS_NS), _delay_ns(where, columns[1]))
     return _some(path, rows)
 
 
@@ -78,6 +78,10 @@ def read_mahimahi(path: Path) -> list[int]:
     return _some(path, stamps)
 
 
+def _time_ns(where: str, time: float, unit_ns: int) -> int:
+    return round(_within(where, "a time", time, 1e9) * unit_ns)
+
+
 def _delay_ns(where: str, delay_ms: float) -> int:
     return round(_within(where, "a delay in ms", delay_ms, 1e9) * MS_NS)
 
@@ -90,8 +94,8 @@ def _within(where: str, what: str, value: float, most: float) -> float:
 
 def _add(rows: list[tuple[int, V]], where: str, time_ns: int, value: V) -> None:
     """One more row, which must come after the one before it."""
-    if time_ns < 0 or (rows and time_ns <= rows[-1][0]):
-        raise TraceError(where, "times must grow from 0 or more", f"{time_ns / SECOND_NS:g} s")
+    if rows and time_ns <= rows[-1][0]:
+        raise TraceError(where, "times must grow", f"{time_ns / SECOND_NS:g} s")
     rows.append((time_ns, value))
 
 
