@@ -113,8 +113,9 @@ class VqMedia:
         if not holes.any():
             return 0
         truth, _ = self._codec.from_slices(guess.tokens.grid, _token_slices(sent.slices))
-        true_index = _coarse_index(truth)
-        return int((true_index[block_of(guess.tokens)[holes]] == guess.tokens.index[holes]).sum())
+        at = np.searchsorted(truth.start, guess.tokens.start[holes])  # where each hole begins, a token does
+        right = truth.index[at] == guess.tokens.index[holes]
+        return int((right & (truth.level[at] == guess.tokens.level[holes])).sum())
 
     def describe(self) -> dict[str, Any]:
         """Weights and their hash, for provenance."""
@@ -127,14 +128,6 @@ def _tokens(slices: Sequence[Slice]) -> int:
 
 def _token_slices(slices: Sequence[Slice]) -> list[TokenSlice]:
     return [TokenSlice(s.index, s.count, s.tokens, s.data) for s in slices]
-
-
-def _coarse_index(tokens: Tokens) -> NDArray[np.int64]:
-    """Index of each coarse block, -1 for split blocks: [h*w]."""
-    index = np.full(tokens.grid[0] * tokens.grid[1], -1, np.int64)
-    coarse = tokens.level == 0
-    index[block_of(tokens)[coarse]] = tokens.index[coarse]
-    return index
 
 
 def _per_block(guess: Concealed, guesses: bool) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -48,6 +48,45 @@ def test_uniform_delays_fill_their_range_and_no_more():
     assert counts / COUNT == pytest.approx(np.full(7, 1 / 7), abs=0.01)
 
 
+@pytest.mark.parametrize("law", LAWS)
+def test_every_law_has_the_mean_of_the_scenario(law):
+    means = [sample(delay.Random(law(40 * MS, 8 * MS), True, draws(seed))).mean() for seed in range(5)]
+    assert abs(np.mean(means) - 40 * MS) < 4 * 8 * MS / np.sqrt(5 * COUNT)  # four standard errors
+
+
+@pytest.mark.parametrize(("law", "jitter_ms"), [(delay.pareto, 8), (delay.gamma, 8), (delay.gamma, 60)])
+def test_laws_with_a_tail_have_the_spread_of_the_scenario(law, jitter_ms):
+    delays = np.concatenate([sample(delay.Random(law(40 * MS, jitter_ms * MS), True, draws(s))) for s in range(5)])
+    assert delays.std() == pytest.approx(jitter_ms * MS, rel=0.05)
+
+
+def test_pareto_delays_have_the_tail_of_the_formula():
+    delays = sample(delay.Random(delay.pareto(40 * MS, 20 * MS), True, draws()))
+    shape = 1 + np.sqrt(1 + 4)
+    least = 40 * MS * (shape - 1) / shape
+    assert delays.min() == pytest.approx(least, rel=0.001)
+    for times in (1.2, 2, 3):
+        assert (delays > times * least).mean() == pytest.approx(times**-shape, rel=0.1)
+
+
+def test_gamma_delays_start_at_the_least_and_keep_mean_and_spread():
+    delays = sample(delay.Random(delay.gamma(40 * MS, 8 * MS, 30 * MS), True, draws()))
+    assert delays.min() >= 30 * MS
+    assert (delays.mean(), delays.std()) == (pytest.approx(40 * MS, rel=0.01), pytest.approx(8 * MS, rel=0.03))
+
+
+def test_empirical_delays_have_the_distribution_of_the_measured_ones():
+    measured = draws(9).standard_exponential(2000) * 10 * MS
+    delays = sample(delay.Random(delay.empirical(measured.astype(int).tolist(), 5 * MS), True, draws()))
+    shares = np.linspace(0.05, 0.95, 19)
+    assert np.quantile(delays - 5 * MS, shares) == pytest.approx(np.quantile(measured, shares), rel=0.05)
+
+
+def test_a_trace_of_delays_is_followed_in_time():
+    model = delay.Trace(delay.Steps([(0, 10), (100, 30)], repeat=False), 5, False)
+    assert [model.draw(now) for now in (0, 99, 100, 10**9)] == [15, 15, 35, 35]
+
+
 def test_delays_are_whole_nanoseconds():
     for model in (delay.Constant(5), *(delay.Random(law(50, 5), True, draws()) for law in LAWS)):
         assert type(model.draw(0)) is int

@@ -27,9 +27,7 @@ def four_state(chances=FOUR, seed=1):
 
 def fades(seed=1, good_ms=900, bad_ms=100, **loss):
     losses = {"loss_good": 0.0, "loss_bad": 1.0, **loss}
-    return markov.ContinuousTime(
-        good_ms * MS, bad_ms * MS, *losses.values(), draws(seed, "state"), draws(seed, "loss")
-    )
+    return markov.ContinuousTime(good_ms * MS, bad_ms * MS, *losses.values(), draws(seed, "state"), draws(seed, "loss"))
 
 
 def made(section, seed=1):

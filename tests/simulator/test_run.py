@@ -1,9 +1,11 @@
 """The whole path with the toy codec: from scenario to results folder."""
 
+import dataclasses
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,9 @@ import pytest
 from PIL import Image
 
 from simulator import media_loader, metrics, records, results, run, scenario
-from simulator.errors import MediaError, OutputError
+from simulator.errors import MediaError, OutputError, TraceError
+from simulator.media import DecodedFrame, ToyCodec
+from simulator.metrics import measure_psnr
 from tests.simulator.small import SCENARIOS, SHORT, lossy
 
 SHIPPED = sorted(SCENARIOS.glob("*.yaml"))
@@ -270,3 +274,41 @@ def test_a_run_with_the_toy_loads_no_torch(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=SCENARIOS.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_tokens_of_damaged_slices_are_missing_ones(tmp_path: Path) -> None:
+    damage = "channel.corruption={model: packets, rate: 20 %, checksum: false}"
+    done = run.run(lossy("channel.loss={model: none}", damage), tmp_path)
+    frames = pd.read_parquet(done.folder / "frames.parquet")
+    packets = pd.read_parquet(done.folder / "packets.parquet")
+    dropped = packets[packets["fate"] == "corrupt"].groupby("frame")["tokens"].sum().reindex(frames["frame"]).fillna(0)
+    found = frames["packets_corrupt"].sum() - (packets["fate"] == "corrupt").sum()
+    assert found > 0 and (frames["tokens_missing"] - dropped.to_numpy()).sum() == 4 * found  # 4 tokens a slice
+
+
+def test_a_share_of_all_tokens_is_erased_though_every_packet_arrives(tmp_path: Path) -> None:
+    done = run.run(lossy("channel.loss={model: token_erasure, rate: 20 %}"), tmp_path)
+    frames = pd.read_parquet(done.folder / "frames.parquet")
+    assert done.summary["loss_rate"] == 0 and not frames["frozen"].any()
+    assert done.summary["tokens_missing_share"] == pytest.approx(0.2, abs=4 * (0.16 / 192) ** 0.5)
+
+
+class Deaf(ToyCodec):
+    """A codec that does not look at erased tokens."""
+
+    def decode(self, received: Any, size: tuple[int, int], concealment: str, temporal: bool) -> list[DecodedFrame]:
+        whole = [[dataclasses.replace(part, erased=()) for part in slices] for slices in received]
+        return super().decode(whole, size, concealment, temporal)
+
+
+def test_a_codec_that_cannot_lose_single_tokens_is_not_believed() -> None:
+    with pytest.raises(MediaError, match="channel.loss.model: codec toy cannot lose single tokens"):
+        run.run_passes(lossy("channel.loss={model: token_erasure, rate: 20 %}"), Deaf(), measure_psnr)
+
+
+def test_a_bad_trace_is_known_before_the_work_starts(tmp_path: Path) -> None:
+    (tmp_path / "trace.txt").write_text("1\n2\nx\n")
+    section = f"channel.bandwidth={{model: mahimahi, file: {tmp_path / 'trace.txt'}}}"
+    with pytest.raises(TraceError, match="trace.txt:3: must be a whole number of milliseconds, got 'x'"):
+        run.run(lossy(section), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -39,6 +39,29 @@ channels = st.fixed_dictionaries(
         ),
     },
 )  # fmt: skip
+mishaps = st.fixed_dictionaries(
+    {},
+    optional={
+        "loss": st.builds(
+            lambda rate: {"model": "continuous_time", "mean_bad": 50, "rate": rate}, st.floats(0.01, 0.9)
+        ),
+        "delay": st.builds(
+            lambda model, reorder: {"model": model, "mean": 40, "jitter": 20, "reorder": reorder},
+            st.sampled_from(["gamma", "pareto"]), st.booleans(),
+        ),
+        "bandwidth": st.sampled_from([
+            {"model": "rows", "rows": [[0, "200 kbit/s"], [100, 0], [200, "1 Mbit/s"]]},
+            {"model": "mahimahi", "stamps": [3, 9, 9, 200]},
+        ]),
+        "queue": st.sampled_from([{"model": "codel", "packets": 8}, {"model": "red", "packets": 6, "weight": 0.5}]),
+        "corruption": st.builds(
+            lambda rate, checksum: {"model": "packets", "rate": rate, "checksum": checksum}, shares, st.booleans()
+        ),
+        "duplicate": shares,
+        "reorder": st.builds(lambda rate, gap: {"model": "netem", "rate": rate, "gap": gap}, shares, st.integers(1, 4)),
+        "outage": st.just({"model": "periodic", "every": 100, "length": 30}),
+    },
+).map(lambda channel: {"delay": {"model": "constant", "mean": 30}, **channel})  # fmt: skip
 
 
 def fates(result):
@@ -68,6 +91,30 @@ def test_no_packet_or_byte_is_forgotten_and_no_slice_is_wrong_on_any_channel(cha
         assert delivery.late == (delivery.packets_late > 0)
         assert delivery.bytes_payload + delivery.bytes_header == sum(packet.size_bytes for packet in own)
         assert delivery.bytes_payload == sum(len(part.data) for part in encoded.slices)
+
+
+@given(mishaps, st.integers(0, 300), st.integers(0, 2**40))
+@settings(max_examples=60, deadline=None)
+def test_nor_whatever_else_befalls_them(channel, deadline, seed):
+    sent = film(12)
+    result = run_session(scenario(seed, deadline, **channel), sent)
+    counts, told = result.conservation, fates(result)
+    assert counts.sent.packets == 48 and counts.in_flight.packets == 0
+    assert len(result.packets) == 48 + counts.duplicated.packets
+    assert told.count("duplicate") == counts.duplicate.packets == counts.duplicated.packets
+    assert told.count("corrupt") == counts.corrupt.packets
+    for encoded, delivery in zip(sent, result.deliveries, strict=True):
+        assert len(delivery.received) + delivery.packets_lost + delivery.packets_late + delivery.packets_corrupt == 4
+        whole = [part in encoded.slices for part in delivery.received]
+        assert all(whole) or not channel.get("corruption", {}).get("checksum", True)
+
+
+def test_of_two_copies_the_first_counts_whether_it_came_in_time_or_not():
+    twice = run_session(scenario(deadline="30 ms", delay=JITTER, duplicate=1), film(50))
+    once = run_session(scenario(deadline="30 ms", delay=JITTER), film(50))
+    assert [packet for packet in twice.packets if packet.fate != "duplicate"] == once.packets
+    assert twice.deliveries == once.deliveries and twice.reordered == once.reordered
+    assert twice.conservation.duplicate == twice.conservation.duplicated == once.conservation.sent
 
 
 @given(channels, st.integers(0, 2**40))

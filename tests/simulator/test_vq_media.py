@@ -1,5 +1,6 @@
 """The door to the codec, on a tiny codec with weights the test writes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,30 @@ def test_a_damaged_slice_counts_as_corrupt_and_leaves_a_hole(weights: str) -> No
     bad = type(first)(first.index, first.count, first.tokens, first.data[:-1] + bytes([first.data[-1] ^ 1]))
     (decoded,) = codec.decode([(bad, sent.slices[1])], (64, 80), "none", False)
     assert decoded.slices_corrupt == 1 and (decoded.block_state == 0).sum() == first.tokens
+
+
+@pytest.mark.parametrize("options", [{}, {"ratios": (0.2, 0.3, 0.5)}])
+def test_erased_tokens_are_holes_and_the_others_stay(weights: str, options: dict) -> None:
+    codec = VqMedia(weights=weights, **options)
+    (sent,) = codec.encode(FRAMES[:1], 4, "low_discrepancy")
+    first = replace(sent.slices[0], erased=(0, sent.slices[0].tokens - 1))
+    (whole,) = codec.decode([sent.slices], (64, 80), "none", False)
+    (decoded,) = codec.decode([(first, *sent.slices[1:])], (64, 80), "argmax", False)
+    (everything,) = codec.decode([[replace(part, erased=tuple(range(part.tokens))) for part in sent.slices]],
+                                 (64, 80), "argmax", False)  # fmt: skip
+    assert (decoded.tokens_lost, decoded.slices_corrupt, whole.tokens_lost) == (2, 0, 0)
+    assert (decoded.block_state == 1).sum() in (1, 2) and everything.tokens_lost == sent.tokens
+    assert 0 <= codec.count_correct(sent, decoded) <= 2
+    decoded.guess.tokens.index[~decoded.guess.tokens.known] = whole.guess.tokens.index[~decoded.guess.tokens.known]
+    assert codec.count_correct(sent, decoded) == 2
+
+
+def test_tokens_of_a_damaged_slice_are_lost(weights: str) -> None:
+    codec = VqMedia(weights=weights)
+    (sent,) = codec.encode(FRAMES[:1], 2, "raster")
+    bad = replace(sent.slices[0], data=b"rubbish", erased=(1,))
+    (decoded,) = codec.decode([(bad, sent.slices[1])], (64, 80), "none", False)
+    assert decoded.tokens_lost == bad.tokens
 
 
 def test_nothing_received_still_gives_a_picture(weights: str) -> None:
