@@ -64,7 +64,8 @@ def walk(bad: bool, p: float, r: float, draws: NDArray[np.float64]) -> tuple[NDA
 
     Args:
         bad: The first state.
-        p, r: Chances of good -> bad and bad -> good.
+        p: Chance of good -> bad.
+        r: Chance of bad -> good.
         draws: From [0, 1), one a move: [n].
 
     Returns:

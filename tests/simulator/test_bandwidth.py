@@ -91,7 +91,7 @@ def test_a_mahimahi_trace_wraps_at_its_last_stamp():
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=8), st.lists(st.integers(1, 4000), min_size=1, max_size=20))
 @settings(max_examples=60)
 def test_mahimahi_in_one_step_does_what_walking_all_opportunities_does(stamps, sizes):
-    stamps = sorted(stamps)[:-1] + [max(stamps) + 1]
+    stamps = [*sorted(stamps)[:-1], max(stamps) + 1]
     walk = (ms + turn * stamps[-1] for turn in range(10**9) for ms in stamps)
     expected, left = [], 0
     for size in sizes:

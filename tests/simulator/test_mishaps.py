@@ -130,9 +130,13 @@ def test_mishaps_leave_the_losses_of_a_seed_as_they_were():
     bursts = {"model": "gilbert_elliott", "rate": 0.2, "mean_burst": 3}
     plain, _, _ = run(500, loss=bursts)
     rest, _, _ = run(
-        500, loss=bursts, duplicate=0.2, corruption={"model": "bits", "rate": 1e-4}, delay={"mean": 9, "model": "constant"},
+        500,
+        loss=bursts,
+        duplicate=0.2,
+        corruption={"model": "bits", "rate": 1e-4},
+        delay={"model": "constant", "mean": 9},
         reorder={"model": "netem", "rate": 0.3},
-    )  # fmt: skip
+    )
     assert [each.number for each in plain if each.fate == "lost"] == [
         each.number for each in rest if each.fate == "lost"
     ]
