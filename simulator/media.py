@@ -29,12 +29,15 @@ class Slice:
         count: Slices of the frame.
         tokens: Tokens inside.
         data: The coded bytes, with their own checksum.
+        importance: 0 for what matters most, more for what matters less; parity may protect them
+            unequally.
     """
 
     index: int
     count: int
     tokens: int
     data: bytes
+    importance: int = 0
 
 
 @dataclass(frozen=True)

@@ -65,12 +65,17 @@ class FrameRecord:
         packets_sent: Media packets sent.
         packets_lost: Of them, those lost on the way or dropped by a queue.
         packets_late: Those that came after the frame was shown.
-        packets_recovered: Those lost or late, but rebuilt or sent again in time.
+        packets_recovered: Those lost, late or corrupt, but rebuilt, sent again or doubled in time.
         packets_corrupt: Those that came damaged.
         tokens_total: Tokens sent.
         tokens_missing: Of them, those not there in time.
         tokens_correct: Of the missing, those guessed exactly.
         psnr_db, ssim, ms_ssim: What was shown against what was filmed; None if not measured.
+        packets_fec, packets_retransmitted: Repair packets, however they fared.
+        packets_duplicate, bytes_duplicate: Packets of any kind that brought nothing new.
+        bytes_lost, bytes_late, bytes_recovered, bytes_corrupt: Of the packets counted under the same
+            name, headers included.
+        bytes_feedback: Requests for packets of this frame, on the reverse path, with their headers.
     """
 
     scenario: str
@@ -100,6 +105,15 @@ class FrameRecord:
     psnr_db: float | None = None
     ssim: float | None = None
     ms_ssim: float | None = None
+    packets_fec: int = 0
+    packets_retransmitted: int = 0
+    packets_duplicate: int = 0
+    bytes_lost: int = 0
+    bytes_late: int = 0
+    bytes_recovered: int = 0
+    bytes_corrupt: int = 0
+    bytes_duplicate: int = 0
+    bytes_feedback: int = 0
 
 
 DTYPES = {int: "int64", float: "float64", bool: "bool", str: "str", float | None: "float64"}

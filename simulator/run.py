@@ -161,13 +161,11 @@ def _row(scenario: Scenario, codec: str, delivery: FrameDelivery, correct: int, 
     render_ns, capture_ns = delivery.render_ns, delivery.capture_ns
     pixels = scenario.source.size[0] * scenario.source.size[1]
     counted = {
-        key: getattr(delivery, key)
-        for key in (
-            "late", "frozen", "bytes_payload", "bytes_header", "bytes_fec", "bytes_retransmitted", "packets_sent",
-            "packets_lost", "packets_late", "packets_recovered", "tokens_total",
-        )
-    }  # fmt: skip
-    wire_bytes = sum(value for key, value in counted.items() if key.startswith("bytes_"))
+        each.name: getattr(delivery, each.name)
+        for each in dataclasses.fields(FrameRecord)
+        if each.name.startswith(("bytes_", "packets_")) and each.name != "packets_corrupt"
+    }
+    wire_bytes = delivery.bytes_payload + delivery.bytes_header + delivery.bytes_fec + delivery.bytes_retransmitted
     return FrameRecord(
         scenario=scenario.name,
         seed=scenario.seed,
@@ -179,7 +177,10 @@ def _row(scenario: Scenario, codec: str, delivery: FrameDelivery, correct: int, 
         delay_ms=None if render_ns is None else units.ns_to_ms(render_ns - capture_ns),
         bpp=units.bits(wire_bytes) / pixels,
         bpp_payload=units.bits(delivery.bytes_payload) / pixels,
+        late=delivery.late,
+        frozen=delivery.frozen,
         packets_corrupt=delivery.packets_corrupt + corrupt,
+        tokens_total=delivery.tokens_total,
         tokens_missing=delivery.tokens_total - delivery.tokens_received,
         tokens_correct=correct,
         **counted,
