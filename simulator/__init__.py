@@ -39,6 +39,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     feedback         the way back
     playout          which slices count for which frame
     playback         PASS 2, the codec: what arrived to pictures and their quality
+    pcap             packets as a capture file
     records          the rows of the tables, and their files
     metrics          one line of numbers for a run
     report           figures from the files of a run

@@ -27,8 +27,6 @@ class Journey:
         sent_ns: When the sender handed it to the link.
         arrived_ns: When it reached the receiver; None if it has not.
         fate: None while it is under way.
-        damaged: Whether its bytes changed on the way so that the UDP checksum says so: the receiver
-            throws it away.
         copies: What the channel made of it besides, each a journey of its own with the same number.
     """
 
@@ -39,12 +37,11 @@ class Journey:
     sent_ns: int
     arrived_ns: int | None = None
     fate: Fate | None = None
-    damaged: bool = False
     copies: "list[Journey] | None" = None
 
     def copy(self) -> "Journey":
         """A second journey of the same packet, from here on; the channel sends it on its own."""
-        twin = Journey(self.packet, self.number, self.frame, self.size_bytes, self.sent_ns, damaged=self.damaged)
+        twin = Journey(self.packet, self.number, self.frame, self.size_bytes, self.sent_ns)
         self.copies = [*(self.copies or []), twin]
         return twin
 
@@ -71,9 +68,9 @@ class Conservation:
     Attributes:
         sent: Counted by the sender.
         duplicated: Copies the channel made.
-        delivered, late, corrupt, duplicate: Counted by the receiver: in time and new; after the
-            render time; damaged; bringing nothing that was not there.
-        lost, queue_drop: Counted by the link.
+        delivered, late, duplicate: Counted by the receiver: in time and new; after the render time;
+            bringing nothing that was not there.
+        lost, queue_drop, corrupt: Counted by the link; corrupt is what a checksum found damaged.
         in_flight: Without a fate, by what the journeys say; none once a session has ended.
     """
 

@@ -41,6 +41,7 @@ class Ledger:
 
     Attributes:
         sent: What was sent.
+        duplicated: Copies that the channel made of it.
         account: Tally of each fate, by what the journeys say.
     """
 
@@ -57,7 +58,7 @@ class Ledger:
         self._under_way: deque[Journey] = deque()  # in sending order
         self._records: list[PacketRecord] = []
         self._number = 0
-        self.sent = Tally()
+        self.sent, self.duplicated = Tally(), Tally()
         self.account = account(())
 
     def captured(self, frame: int, capture_ns: int, encoded: EncodedFrame) -> None:
@@ -93,9 +94,9 @@ class Ledger:
             self._close(frame)
         under_way, records = self._under_way, self._records
         while under_way and _ended(under_way[0]):
-            for journey in with_copies((under_way.popleft(),)):
-                self.account[journey.fate or "in_flight"].add(journey.size_bytes)
+            for copies, journey in enumerate(with_copies((under_way.popleft(),))):
                 records.append(_record(journey, self._seed))
+                self._count(journey, copy=copies > 0)
         if len(records) >= BLOCK:
             self._hand_on()
 
@@ -106,7 +107,12 @@ class Ledger:
         self.settle(0)
         self._hand_on()
         for journey in with_copies(self._under_way):  # none, or the check of conservation will say so
-            self.account[journey.fate or "in_flight"].add(journey.size_bytes)
+            self._count(journey, copy=False)
+
+    def _count(self, journey: Journey, copy: bool) -> None:
+        self.account[journey.fate or "in_flight"].add(journey.size_bytes)
+        if copy:
+            self.duplicated.add(journey.size_bytes)
 
     def _close(self, frame: _OpenFrame) -> None:
         number, playout = frame.frame, self._playout

@@ -39,8 +39,8 @@ class Receiver:
         fec: Whether there is parity to expect.
 
     Attributes:
-        delivered, late, corrupt, duplicate: What came: in time and new; after its frame was shown;
-            damaged; bringing nothing new.
+        delivered, late, duplicate: What came: in time and new; after its frame was shown; bringing
+            nothing new.
         reordered: Media packets that came after one with a newer sequence number.
     """
 
@@ -61,7 +61,8 @@ class Receiver:
         self._oldest = 0
         self._decoder = Decoder(self._kept, ssrc) if fec else None
         self._asker: Asker | None = None
-        self.delivered, self.late, self.corrupt, self.duplicate = Tally(), Tally(), Tally(), Tally()
+        self.delivered, self.late, self.duplicate = Tally(), Tally(), Tally()
+        self._tallies = {"delivered": self.delivered, "late": self.late, "duplicate": self.duplicate}
         self.reordered = 0
 
     def ask_for_losses(self, spec: Nack, request: Callable[[int, bytes], None]) -> None:
@@ -77,17 +78,15 @@ class Receiver:
         """Take a packet from the link, now."""
         now_ns: int = self._env.now  # type: ignore[assignment]  # simpy says float; ours are whole ns
         journey.arrived_ns = now_ns
-        fate = "corrupt" if journey.damaged else self._take(journey.packet, now_ns)
-        journey.fate = fate
-        tally: Tally = getattr(self, fate)
-        tally.add(journey.size_bytes)
-
-    def _take(self, packet: Packet | FecPacket, now_ns: int) -> Fate:
+        packet = journey.packet
         if isinstance(packet, FecPacket):
-            return self._take_parity(packet, now_ns)
-        if packet.kind == "retransmission":
-            return self._take_repeat(packet, now_ns)
-        return self._take_media(packet, now_ns)
+            fate = self._take_parity(packet, now_ns)
+        elif packet.kind == "media":
+            fate = self._take_media(packet, now_ns)
+        else:
+            fate = self._take_repeat(packet, now_ns)
+        journey.fate = fate
+        self._tallies[fate].add(journey.size_bytes)
 
     def _take_media(self, packet: Packet, now_ns: int) -> Fate:
         newest = self._newest

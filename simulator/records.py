@@ -4,7 +4,7 @@ Times are in milliseconds since the capture of frame 0. What never happened is N
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -150,6 +150,29 @@ def write_parquet(table: "pd.DataFrame", path: Path) -> None:
     """
     with replacing(path) as temporary:
         table.to_parquet(temporary, engine="pyarrow", compression="zstd", index=False)
+
+
+@contextmanager
+def packet_writer(path: Path) -> Iterator[Callable[[Sequence[PacketRecord]], None]]:
+    """A Parquet file of packets that grows block by block: each call adds a row group.
+
+    The whole file or none of it, and with the same blocks the same bytes, as with `write_parquet`.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"int64": pa.int64(), "float64": pa.float64(), "str": pa.string()}
+    schema = pa.schema([(each.name, kinds[DTYPES[each.type]]) for each in fields(PacketRecord)])  # type: ignore[index]
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+
+        def add(block: Sequence[PacketRecord]) -> None:
+            columns = [[getattr(row, name) for row in block] for name in schema.names]
+            writer.write_table(pa.table(columns, schema=schema))
+
+        yield add
 
 
 def write_csv(table: "pd.DataFrame", path: Path) -> None:

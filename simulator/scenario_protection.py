@@ -31,7 +31,8 @@ class _Or:
 
 
 def _listed(value: Any) -> Any:
-    return tuple(units.parse_share(each) for each in value) if isinstance(value, list) else (units.parse_share(value),)
+    values = value if isinstance(value, list | tuple) else [value]
+    return tuple(units.parse_share(each) for each in values)
 
 
 def _unlisted(value: tuple[float, ...]) -> float | list[float]:
@@ -52,6 +53,7 @@ class _SharesSchema:
 
 Shares: TypeAlias = Annotated[
     tuple[Share, ...],
+    Field(min_length=1),
     BeforeValidator(_listed),
     PlainSerializer(_unlisted, when_used="json"),
     _SharesSchema(),

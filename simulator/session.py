@@ -30,7 +30,7 @@ from simulator.scenario import Scenario
 from simulator.sender import Sender
 from simulator.streams import generator
 
-__all__ = ["FrameDelivery", "SessionResult", "Taps", "run_session"]
+__all__ = ["SILENT", "FrameDelivery", "SessionResult", "Taps", "run_session"]
 
 Put = Callable[[Journey], None]
 
@@ -40,7 +40,8 @@ class SessionResult:
     """A network pass, whole.
 
     Attributes:
-        packets: One record a packet, in sending order; empty if they were handed on block by block.
+        packets: One record a packet, in sending order, a copy behind its original; empty if they were
+            handed on block by block.
         deliveries: One a frame, in display order; empty if they were handed on one by one.
         conservation: Where all packets went; already checked.
         reordered: Media packets that arrived after one sent later.
@@ -63,8 +64,8 @@ class Taps:
     Attributes:
         packets: Called with blocks of records in sending order, which the result then lacks.
         delivery: Called with each frame in display order, which the result then lacks.
-        sent: Called with each journey as it is put on the link.
-        received: Called with each journey as it leaves the link.
+        sent: Called with each journey before it is put on the link.
+        received: Called with each journey when it has left the link.
     """
 
     packets: Callable[[list[PacketRecord]], None] | None = None
@@ -73,11 +74,14 @@ class Taps:
     received: Put | None = None
 
 
+SILENT = Taps()
+
+
 def run_session(
     scenario: Scenario,
     encoded: Sequence[EncodedFrame],
     on_progress: Callable[[int], None] | None = None,
-    taps: Taps = Taps(),
+    taps: Taps = SILENT,
 ) -> SessionResult:
     """Send a film over the scenario's channel.
 
@@ -100,19 +104,19 @@ def run_session(
     playout = PlayoutBuffer(scenario.source.fps, _deadline_ns(scenario))
     ledger = Ledger(scenario.seed, playout, taps.packets or packets.extend, taps.delivery or deliveries.append)
     receiver = _receiver(env, scenario, playout, numbers.ssrc)
-    path = link.make(env, scenario.channel, scenario.seed, out=_also(taps.received, receiver.put))
-    sender = _sender(env, scenario, encoded, playout, ledger, numbers, _also(taps.sent, path.put), on_progress)
+    path = link.make(env, scenario.channel, scenario.seed, out=_in_turn(receiver.put, taps.received))
+    sender = _sender(env, scenario, encoded, playout, ledger, numbers, _in_turn(taps.sent, path.put), on_progress)
     reverse = _close_the_loop(env, scenario, receiver, sender, ledger)
     env.run()
 
     ledger.finish()
     conservation = Conservation(
         sent=ledger.sent,
+        duplicated=ledger.duplicated,
         queue_drop=path.queue_drop,
         lost=path.lost,
         delivered=receiver.delivered,
         late=receiver.late,
-        corrupt=receiver.corrupt,
         duplicate=receiver.duplicate,
         in_flight=ledger.account["in_flight"],
     )
@@ -188,13 +192,15 @@ def _close_the_loop(
     return reverse
 
 
-def _also(tap: Put | None, put: Put) -> Put:
-    """`put`, but with somebody listening in."""
-    if tap is None:
-        return put
+def _in_turn(first: Put | None, second: Put | None) -> Put:
+    """Both, or the one there is."""
+    if first is None or second is None:
+        only = first or second
+        assert only is not None
+        return only
 
     def both(journey: Journey) -> None:
-        tap(journey)
-        put(journey)
+        first(journey)
+        second(journey)
 
     return both
