@@ -22,7 +22,8 @@ class FrameDelivery:
         received: Slices there in time, by index.
         bytes_payload: Slices sent.
         bytes_header: Headers of the packets that carried them: IP, UDP, RTP and payload header.
-        packets_fec, bytes_fec: Parity, with its headers; counted at the newest frame of its block.
+        packets_fec, bytes_fec: Parity, with its headers; counted at the frame it
+            was sent with.
         packets_retransmitted, bytes_retransmitted: Repeats, with their headers.
         bytes_feedback: Requests for packets of this frame, on the reverse path, with their headers.
         packets_sent: Media packets sent.

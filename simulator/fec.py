@@ -101,8 +101,8 @@ class Protector:
         """Take the media packets of some more frames, in sending order.
 
         Returns:
-            Parity to be sent behind them, each with its newest frame (whole number); empty while
-            the block is not full.
+            Parity to be sent behind them, each with the newest frame of all (whole number); empty
+            while the block is not full.
 
         Raises:
             MediaError: If parity does not fit the MTU.
@@ -115,16 +115,18 @@ class Protector:
         """Parity of what has been collected, though the block be not full; see `push`."""
         waiting, self._waiting, self._frames = self._waiting, [], 0
         parity: list[tuple[int, FecPacket]] = []
+        if not waiting:
+            return parity
+        newest = max(waiting, key=lambda each: each.frame)
         for start, stop in _even(len(waiting), LARGEST_BLOCK):
             for importance in sorted({each.importance for each in waiting[start:stop]}):
                 equals = [each for each in waiting[start:stop] if each.importance == importance]
                 for first, last, count in self._spec.blocks(len(equals), importance):
-                    parity += self._protect(equals[first:last], count)
+                    parity += self._protect(equals[first:last], count, newest)
         return parity
 
-    def _protect(self, block: Sequence[Outgoing], count: int) -> Iterator[tuple[int, FecPacket]]:
+    def _protect(self, block: Sequence[Outgoing], count: int, newest: Outgoing) -> Iterator[tuple[int, FecPacket]]:
         base = block[0].packet.sequence
-        newest = max(block, key=lambda each: each.frame)
         members = tuple((each.packet.sequence - base) & 0xFFFF for each in block)
         for index, payload in enumerate(parity_of([fec_packet.symbol(each.packet) for each in block], count)):
             packet = FecPacket(

@@ -26,7 +26,7 @@ from simulator.packet import (
 )
 
 # FEC header, big endian:
-#   16 bits  number of the newest frame it protects   16 bits  base: sequence number of its first packet
+#   16 bits  number of the frame it was sent with    16 bits  base: sequence number of its first packet
 #    8 bits  span: sequence numbers from the base on that the mask covers, 1 to 255
 #    8 bits  which parity packet of its block         8 bits  parity packets of the block
 #    8 bits  code: 0 XOR, 1 Reed-Solomon
@@ -49,9 +49,9 @@ class FecPacket:
 
     Attributes:
         sequence: RTP sequence number in the parity's own stream, 16 bit.
-        timestamp: That of the newest frame protected.
+        timestamp: That of `frame`.
         ssrc: Of the parity stream.
-        frame: Newest frame protected, 16 bit.
+        frame: Newest of the frames protected together, with which parity was sent; 16 bit.
         base: Sequence number of the first media packet, 16 bit.
         members: Offsets from `base` of the packets in the block, rising, from 0, below 255.
         index: Which parity packet of the block, 0 to count - 1.

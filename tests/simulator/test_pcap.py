@@ -22,7 +22,7 @@ def capture(path, side):
         result = run_session(wanted, film(20), taps=Taps(**{side: tap}))
     with path.open("rb") as file:
         reader = dpkt.pcap.Reader(file)
-        assert reader.datalink() == dpkt.pcap.DLT_RAW
+        assert reader.datalink() == 101  # LINKTYPE_RAW, which dpkt knows under the number of BSD
         read = [(round(time * 10**9), dpkt.ip.IP(data)) for time, data in reader]
     return result.packets, read
 

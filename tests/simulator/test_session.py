@@ -262,7 +262,7 @@ def test_protection_repairs_most_losses_and_its_bytes_count(protection):
     channel = {"loss": BERNOULLI, "delay": {"model": "constant", "mean": "20 ms"}}
     result = run_session(scenario(deadline="300 ms", protection=protection, **channel), film(100))
     lost = sum(each.packets_lost for each in result.deliveries)
-    assert lost > 50 and repaired(result) > 0.8 * lost
+    assert lost > 50 and repaired(result) > 0.6 * lost
     wire = sum(packet.size_bytes for packet in result.packets)
     parts = ("bytes_payload", "bytes_header", "bytes_fec", "bytes_retransmitted")
     assert wire == sum(getattr(each, part) for each in result.deliveries for part in parts)
@@ -293,12 +293,13 @@ def test_a_film_that_ends_within_a_group_and_a_block_is_sent_and_protected_to_it
     assert [each.packets_fec for each in result.deliveries] == [0, 0, 0, 8, 2]
 
 
-def test_asking_for_losses_leaves_the_delays_of_the_way_forth_as_they_were():
+def test_requests_alone_leave_losses_and_delays_of_the_way_forth_as_they_were():
+    asking = {"nack": {"initial_rtt": "40 ms", "reorder_wait": 0, "feedback_loss": 1.0}}
     plain, asked = (
-        run_session(scenario(protection={"nack": nack}, delay=JITTER), film(50)).packets for nack in (False, True)
+        run_session(scenario(protection=protection, loss=BERNOULLI, delay=JITTER), film(50))
+        for protection in ({}, asking)
     )
-    media = [packet for packet in asked if packet.kind == "media"]
-    assert [p.time_arrived_ms for p in plain[:40]] == [p.time_arrived_ms for p in media[:40]]
+    assert asked.packets == plain.packets and asked.feedback.packets == asked.feedback_lost.packets > 0
 
 
 class Endless(Sequence):
