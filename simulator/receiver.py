@@ -7,6 +7,7 @@ parity --> decoder: what is rebuilt is kept as if it had arrived ---+
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
 
 from simpy import Environment, Timeout
 
@@ -21,6 +22,9 @@ from simulator.playout import PlayoutBuffer
 from simulator.retransmit import original_number, restore
 from simulator.scenario_protection import Nack
 
+How: TypeAlias = Literal["sent", "repeated", "rebuilt"]
+
+OVERTAKEN = 4096  # packets sent before the first that arrives, and still expected
 MOST_GAPS = 1000  # of one gap in the numbers, so many packets are asked for at most (as WebRTC does)
 
 
@@ -92,7 +96,7 @@ class Receiver:
         newest = self._newest
         if newest is None:
             sequence, frame = packet.sequence, unwrap(packet.frame, 0)
-            self._oldest = sequence - packet.slice_index
+            self._oldest = sequence - OVERTAKEN
             self._start_frame(sequence, frame)
             self._newest = (sequence, frame, packet)
         else:
@@ -119,9 +123,8 @@ class Receiver:
         sequence = original_number(packet, self._newest[0])
         if sequence in self._kept:
             return "duplicate"
-        self._mended.add(sequence)
         frame = unwrap(packet.frame, self._newest[1])
-        return self._keep(sequence, frame, restore(packet, self._ssrc), now_ns, repeated=True)
+        return self._keep(sequence, frame, restore(packet, self._ssrc), now_ns, "repeated")
 
     def _take_parity(self, packet: FecPacket, now_ns: int) -> Fate:
         decoder, newest = self._decoder, self._newest
@@ -137,12 +140,16 @@ class Receiver:
         self._rebuilt(decoder.parity(packet, near), now_ns)
         return "late" if now_ns > self._playout.render_ns(frame) else "delivered"
 
-    def _keep(self, sequence: int, frame: int, packet: Packet, now_ns: int, repeated: bool = False) -> Fate:
+    def _keep(self, sequence: int, frame: int, packet: Packet, now_ns: int, how: How = "sent") -> Fate:
         """A media packet is there for the first time, however it came."""
+        if sequence < self._oldest:
+            return "late"  # its frame and all it could help were shown long ago
         self._kept[sequence] = packet
+        if how != "sent":
+            self._mended.add(sequence)
         in_time = self._playout.insert(frame, packet, now_ns)
         if self._asker is not None:
-            self._asker.arrived(sequence, now_ns, repeated)
+            self._asker.arrived(sequence, now_ns, how == "repeated")
         if self._decoder is not None:
             self._rebuilt(self._decoder.media(sequence), now_ns)
         return "delivered" if in_time else "late"
@@ -150,9 +157,8 @@ class Receiver:
     def _rebuilt(self, packets: Sequence[tuple[int, Packet]], now_ns: int) -> None:
         """Parity gave these: they are kept like packets that arrive now."""
         for sequence, packet in packets:
-            self._mended.add(sequence)
             near = 0 if self._newest is None else self._newest[1]
-            self._keep(sequence, unwrap(packet.frame, near), packet, now_ns)
+            self._keep(sequence, unwrap(packet.frame, near), packet, now_ns, "rebuilt")
 
     def _reveal(self, sequences: range, now_ns: int) -> None:
         """Some numbers were skipped: lost, or overtaken; after a wait it is known which."""
