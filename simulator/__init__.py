@@ -11,6 +11,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     scenario_path    the models of delay, bandwidth and queue
     presets          whole channels by name, with their sources
     scenario_values  quantities with units, rows
+    scenario_protection its protection section: parity and requests
     scenario_file    the file, the files it extends, the overrides
     scenario_problems what is wrong with it, in words, with file and line
     strict_yaml      YAML 1.2 to values that know their line
@@ -21,19 +22,28 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     media_loader     a codec by its name
     vq_media         the learned codec behind the protocol; the one module that imports `codec`
     session          PASS 1, the network: builds the elements, runs the clock, returns records
-    sender           frame clock, packets onto the link
-    packetizer       slices to packets and back
+    sender           frame clock, packets onto the link, repeats on request
+    packetizer       slices to packets and back, interleaved over frames
     packet           a packet and its header, to bytes and back
+    fec              media packets to parity, and missing ones back: XOR and Reed-Solomon
+    fec_packet       a parity packet and its headers, to bytes and back
+    gf256            the arithmetic of Reed-Solomon
+    retransmit       what may be asked for again, and the repeat of it
+    ledger           the books: what is final goes out and is forgotten
     journey          what becomes of a packet, and the proof that none was forgotten
+    delivery         what the network made of one frame
     channel          the models of a channel, and the link that strings them together
     channel.queue    how much waits before the bottleneck
     channel.bandwidth how fast it sends
     channel.loss     which packets vanish
     channel.delay    how long the others take
     channel.link     queue and bandwidth, then loss and other mishaps, then delay
-    receiver         arrivals
+    receiver         arrivals; asks for what is missing, and rebuilds it
+    nack             requests: who is missing, whether asking is of use, their bytes
+    feedback         the way back
     playout          which slices count for which frame
     playback         PASS 2, the codec: what arrived to pictures and their quality
+    pcap             packets as a capture file
     records          the rows of the tables, and their files
     metrics          one line of numbers for a run
     report           figures from the files of a run

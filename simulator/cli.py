@@ -127,17 +127,25 @@ def _add_run(verbs: "argparse._SubParsersAction[_Parser]") -> None:
     run.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the codec runs; default: auto"
     )
+    run.add_argument(
+        "--pcap", type=Path, metavar="FILE", help="write the packets that cross the link, for Wireshark and the like"
+    )
+    run.add_argument(
+        "--pcap-side", choices=("sent", "received"), default="sent",
+        help="where on the link the capture sits; default: sent, before anything is lost",
+    )  # fmt: skip
     run.add_argument("--quiet", action="store_true", help="print the results folder and nothing else")
     run.set_defaults(verb=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from simulator import progress, run, scenario
+    from simulator import pcap, progress, run, scenario
 
+    capture = None if arguments.pcap is None else pcap.Capture(arguments.pcap, arguments.pcap_side)
     wanted = scenario.load(arguments.scenario, arguments.overrides, arguments.seed)
     show = progress.silent if arguments.quiet else progress.Progress()
     try:
-        done = run.run(wanted, arguments.out, arguments.device, show, command_line())
+        done = run.run(wanted, arguments.out, arguments.device, show, command_line(), capture)
     finally:
         if isinstance(show, progress.Progress):
             show.close()
@@ -147,6 +155,8 @@ def _run(arguments: argparse.Namespace) -> int:
     print(f"\n{wanted.name}, seed {wanted.seed}, codec {wanted.codec.name}\n")
     print(summary_table(done.summary))
     print(f"\ntables, provenance  {done.folder}{os.sep}")
+    if capture is not None:
+        print(f"packets, pcap       {capture.path}")
     print(f"pictures            {done.folder / 'frames'}{os.sep}")
     for figure in sorted((done.folder / "figures").glob("*.png")):
         print(f"figure              {figure}")

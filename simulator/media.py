@@ -30,6 +30,8 @@ class Slice:
         tokens: Tokens inside.
         data: The coded bytes, with their own checksum.
         erased: Tokens a channel took out of it, by their place in the slice; for `decode` they are lost.
+        importance: 0 for what matters most, more for what matters less; parity may protect them
+            unequally.
     """
 
     index: int
@@ -37,6 +39,7 @@ class Slice:
     tokens: int
     data: bytes
     erased: tuple[int, ...] = ()
+    importance: int = 0
 
 
 @dataclass(frozen=True)

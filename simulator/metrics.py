@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOST = ("lost", "queue_drop", "corrupt")  # never reached the receiver in one piece; `late` did
+IN_TIME = ("delivered", "duplicate")  # a duplicate is in time, or it would be late
 LOWER_IS_BETTER = ("flip", "lpips", "squeeze")
 PSNR_LIMIT_DB = 100.0  # identical pictures: a number, so that means stay finite
 
@@ -59,7 +60,8 @@ def summarize(frames: "pd.DataFrame", packets: "pd.DataFrame", fps: float) -> di
         `loss_rate_after_repair` (those useless at the deadline / sent: lost or late, and not
         recovered), `mean_burst` (packets), delay of packets that arrived, `rendered_fps`,
         `freeze_ratio` (share of frames), `goodput_kbps` (payload usable in time), `overhead` (bytes
-        on the wire that are not payload / payload), `bpp`, what became of missing tokens, then mean
+        on the wire that are not payload / payload), `bpp`, the sums of all columns of packets and
+        bytes, what became of missing tokens, then mean
         and 5th percentile of each quality column (95th where lower is better: the bad end).
     """
     return {**network_summary(frames, packets, fps), **token_summary(frames), **quality_summary(frames)}
@@ -67,16 +69,18 @@ def summarize(frames: "pd.DataFrame", packets: "pd.DataFrame", fps: float) -> di
 
 def network_summary(frames: "pd.DataFrame", packets: "pd.DataFrame", fps: float) -> dict[str, float]:
     """The part of `summarize` that needs no codec."""
-    media = packets[packets["kind"] == "media"]
+    media = packets[packets["kind"] == "media"].drop_duplicates("packet")  # a copy follows its original
     lost = media["fate"].isin(LOST).to_numpy()
-    useless = int((media["fate"] != "delivered").sum()) - int(frames["packets_recovered"].sum())
+    in_time = media["fate"].isin(IN_TIME)
+    recovered = int(frames["packets_recovered"].sum())
+    useless = int((~in_time).sum()) - recovered
     delay_ms = (media["time_arrived_ms"] - media["time_sent_ms"]).dropna().to_numpy(dtype=float)
     seconds = len(frames) / fps
     payload = int(frames["bytes_payload"].sum())
     extra = int(frames[["bytes_header", "bytes_fec", "bytes_retransmitted"]].to_numpy().sum())
     header = float(frames["bytes_header"].sum()) / max(int(frames["packets_sent"].sum()), 1)
-    in_time = media.loc[media["fate"] == "delivered", "size_bytes"]
-    usable_bytes = round(float(in_time.sum()) - header * len(in_time))
+    usable = int(media.loc[in_time, "size_bytes"].sum()) + int(frames["bytes_recovered"].sum())
+    usable_bytes = round(usable - header * (int(in_time.sum()) + recovered))
     return {
         "loss_rate": float(lost.mean()) if lost.size else np.nan,
         "loss_rate_after_repair": useless / len(media) if len(media) else np.nan,
@@ -87,7 +91,14 @@ def network_summary(frames: "pd.DataFrame", packets: "pd.DataFrame", fps: float)
         "goodput_kbps": units.bits(usable_bytes) / seconds / 1000,
         "overhead": extra / payload if payload else np.nan,
         "bpp": float(frames["bpp"].mean()),
+        **counts(frames),
     }
+
+
+def counts(frames: "pd.DataFrame") -> dict[str, float]:
+    """Packets and bytes of the whole run, by what became of them: the sum of each such column."""
+    names = [str(name) for name in frames.columns if str(name).startswith(("packets_", "bytes_"))]
+    return {name: int(frames[name].sum()) for name in names}
 
 
 def token_summary(frames: "pd.DataFrame") -> dict[str, float]:

@@ -1,10 +1,18 @@
 """Slices to packets and back: one slice a packet, so one lost packet costs one slice.
 
+    depth 1    frame 0: slice 0 1 2 | frame 1: slice 0 1 2 | frame 2 ...
+    depth 2    slice 0 of frames 0 1, slice 1 of frames 0 1, slice 2 of frames 0 1 | frames 2 3 ...
+
+With depth d, the packets of d frames take turns: a burst of d losses costs each frame one slice.
+The price is delay: the first of d frames waits for the last to be taken. Each packet still says
+which slice of which frame it carries, so whoever receives it needs to know nothing of depths.
+
 No clock and no chance in here: the first numbers are drawn by whoever starts the stream.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from simulator.errors import MediaError
 from simulator.media import EncodedFrame, Slice
@@ -31,41 +39,76 @@ class RtpStream:
     first_timestamp: int = 0
 
 
-def packetize(frame: int, encoded: EncodedFrame, stream: RtpStream) -> list[Packet]:
-    """The packets of one frame, in slice order; `stream` moves on by as many numbers.
+class Outgoing(NamedTuple):
+    """A media packet about to be sent: its whole frame number, and how important its slice is."""
+
+    frame: int
+    packet: Packet
+    importance: int
+
+
+def packetize(group: Sequence[tuple[int, EncodedFrame]], stream: RtpStream) -> list[Outgoing]:
+    """The packets of some frames, interleaved; `stream` moves on by as many numbers.
 
     Args:
-        frame: Frame number from 0, not wrapped.
-        encoded: Its slices.
+        group: Frame numbers from 0, not wrapped, and their slices; as many frames as the depth.
         stream: Where the stream stands.
+
+    Returns:
+        In sending order: all slices 0, then all slices 1, and so on; in each, frame by frame.
 
     Raises:
         MediaError: If a slice does not fit the MTU or the header's fields; the stream then stands
             where it stood.
     """
-    for part in encoded.slices:
+    parts = [(frame, part, part is encoded.slices[-1]) for frame, encoded in group for part in encoded.slices]
+    for frame, part, _ in parts:
         _check(frame, part, stream.mtu_bytes)
-    ticks = clock_ticks(frame_time_ns(frame, stream.fps), CLOCK_HZ)
-    timestamp = (stream.first_timestamp + ticks) & 0xFFFFFFFF
+    if len(group) > 1:
+        parts.sort(key=lambda each: each[1].index)  # stable: frames stay in order
+    timestamps = {frame: _timestamp(frame, stream) for frame, _ in group}
     packets = []
-    for part in encoded.slices:
-        last = part is encoded.slices[-1]
-        packets.append(
-            Packet(
-                sequence=stream.sequence,
-                timestamp=timestamp,
-                ssrc=stream.ssrc,
-                marker=last,
-                frame=frame & 0xFFFF,
-                slice_index=part.index,
-                slice_count=part.count,
-                tokens=part.tokens,
-                kind="media",
-                payload=part.data,
-            )
+    for frame, part, last in parts:
+        packet = Packet(
+            sequence=stream.sequence,
+            timestamp=timestamps[frame],
+            ssrc=stream.ssrc,
+            marker=last,
+            frame=frame & 0xFFFF,
+            slice_index=part.index,
+            slice_count=part.count,
+            tokens=part.tokens,
+            kind="media",
+            payload=part.data,
         )
+        packets.append(Outgoing(frame, packet, part.importance))
         stream.sequence = next_number(stream.sequence)
     return packets
+
+
+def _timestamp(frame: int, stream: RtpStream) -> int:
+    ticks = clock_ticks(frame_time_ns(frame, stream.fps), CLOCK_HZ)
+    return (stream.first_timestamp + ticks) & 0xFFFFFFFF
+
+
+def frame_of(steps: int, near: Packet, near_frame: int, depth: int) -> int:
+    """The frame of a packet that is missing, by its distance from one that is there.
+
+    Exact while all frames have as many slices and all groups `depth` frames; else a guess.
+
+    Args:
+        steps: Sequence number of the missing packet less that of `near`.
+        near: A packet that arrived.
+        near_frame: Its frame number, not wrapped.
+        depth: Of the interleaving.
+
+    >>> near = Packet(7, 0, 0, False, 2, 1, 3, 1, "media", b"")  # slice 1 of 3, of frame 2
+    >>> [frame_of(steps, near, 2, depth=1) for steps in (-2, -1, 1, 2)]
+    [1, 2, 2, 3]
+    """
+    turn = near_frame % depth
+    group, place = divmod(near.slice_index * depth + turn + steps, depth * near.slice_count)
+    return max(near_frame - turn + group * depth + place % depth, 0)
 
 
 def _check(frame: int, part: Slice, mtu_bytes: int) -> None:
@@ -83,10 +126,9 @@ def _check(frame: int, part: Slice, mtu_bytes: int) -> None:
 
 
 def depacketize(packets: Iterable[Packet]) -> list[Slice]:
-    """The slices in some packets of one frame, by index; each once, however often it came."""
+    """The slices in some media packets of one frame, by index; each once, however often it came."""
     slices = {
         packet.slice_index: Slice(packet.slice_index, packet.slice_count, packet.tokens, packet.payload)
         for packet in packets
-        if packet.kind != "fec"  # parity is no slice
     }
     return [slices[index] for index in sorted(slices)]

@@ -34,8 +34,11 @@ class PlayoutBuffer:
         """
         slot = self._slots.get(frame)
         if slot is None:
-            slot = self._slots[frame] = (self.render_ns(frame), [])
-        if now_ns > slot[0]:
+            render_ns = self.render_ns(frame)
+            if now_ns > render_ns:  # no slot: one of a forgotten frame would stay for ever
+                return False
+            slot = self._slots[frame] = (render_ns, [])
+        elif now_ns > slot[0]:
             return False
         slot[1].append(packet)
         return True
@@ -43,3 +46,7 @@ class PlayoutBuffer:
     def packets(self, frame: int) -> list[Packet]:
         """What came in time for a frame, in order of arrival."""
         return self._slots[frame][1] if frame in self._slots else []
+
+    def forget(self, frame: int) -> None:
+        """The frame has been shown: let go of its packets; whatever comes for it is late."""
+        self._slots.pop(frame, None)

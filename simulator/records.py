@@ -4,7 +4,7 @@ Times are in milliseconds since the capture of frame 0. What never happened is N
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -65,12 +65,17 @@ class FrameRecord:
         packets_sent: Media packets sent.
         packets_lost: Of them, those lost on the way or dropped by a queue.
         packets_late: Those that came after the frame was shown.
-        packets_recovered: Those lost or late, but rebuilt or sent again in time.
+        packets_recovered: Those lost, late or corrupt, but rebuilt, sent again or doubled in time.
         packets_corrupt: Those that came damaged.
         tokens_total: Tokens sent.
         tokens_missing: Of them, those not there in time.
         tokens_correct: Of the missing, those guessed exactly.
         psnr_db, ssim, ms_ssim: What was shown against what was filmed; None if not measured.
+        packets_fec, packets_retransmitted: Repair packets, however they fared.
+        packets_duplicate, bytes_duplicate: Packets of any kind that brought nothing new.
+        bytes_lost, bytes_late, bytes_recovered, bytes_corrupt: Of the packets counted under the same
+            name, headers included.
+        bytes_feedback: Requests for packets of this frame, on the reverse path, with their headers.
     """
 
     scenario: str
@@ -100,6 +105,15 @@ class FrameRecord:
     psnr_db: float | None = None
     ssim: float | None = None
     ms_ssim: float | None = None
+    packets_fec: int = 0
+    packets_retransmitted: int = 0
+    packets_duplicate: int = 0
+    bytes_lost: int = 0
+    bytes_late: int = 0
+    bytes_recovered: int = 0
+    bytes_corrupt: int = 0
+    bytes_duplicate: int = 0
+    bytes_feedback: int = 0
 
 
 DTYPES = {int: "int64", float: "float64", bool: "bool", str: "str", float | None: "float64"}
@@ -136,6 +150,29 @@ def write_parquet(table: "pd.DataFrame", path: Path) -> None:
     """
     with replacing(path) as temporary:
         table.to_parquet(temporary, engine="pyarrow", compression="zstd", index=False)
+
+
+@contextmanager
+def packet_writer(path: Path) -> Iterator[Callable[[Sequence[PacketRecord]], None]]:
+    """A Parquet file of packets that grows block by block: each call adds a row group.
+
+    The whole file or none of it, and with the same blocks the same bytes, as with `write_parquet`.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"int64": pa.int64(), "float64": pa.float64(), "str": pa.string()}
+    schema = pa.schema([(each.name, kinds[DTYPES[each.type]]) for each in fields(PacketRecord)])  # type: ignore[index]
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+
+        def add(block: Sequence[PacketRecord]) -> None:
+            columns = [[getattr(row, name) for row in block] for name in schema.names]
+            writer.write_table(pa.table(columns, schema=schema))
+
+        yield add
 
 
 def write_csv(table: "pd.DataFrame", path: Path) -> None:

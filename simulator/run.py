@@ -9,7 +9,8 @@ import dataclasses
 import itertools
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator import media_loader, metrics, progress, records, report, results, units
+from simulator import media_loader, metrics, pcap, progress, records, report, results, units
 from simulator.channel import link
 from simulator.frames import load_frames
 from simulator.media import EncodedFrame, MediaCodec
 from simulator.playback import BATCH, Measure, Playback, play
 from simulator.records import FrameRecord
 from simulator.scenario import Scenario, resolved_yaml, scenario_hash
-from simulator.session import FrameDelivery, SessionResult, run_session
+from simulator.session import SILENT, FrameDelivery, SessionResult, Taps, run_session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +54,7 @@ def run(
     device: str = "auto",
     on_progress: progress.Report = progress.silent,
     command: str = "",
+    capture: pcap.Capture | None = None,
 ) -> RunResult:
     """Simulate one scenario with its seed and write the results to a new folder under `out`.
 
@@ -62,6 +64,7 @@ def run(
         device: "auto", "cpu" or "cuda", for codecs that can choose.
         on_progress: Called with (stage, frames done, frames in all).
         command: How the program was called, for provenance.
+        capture: Where to write the packets as a pcap file, if anywhere.
 
     Returns:
         The folder, which is complete, and the summary.
@@ -78,7 +81,8 @@ def run(
     try:
         codec = media_loader.load_codec(scenario.codec.name, scenario.codec.options, device)
         measure = media_loader.load_measure(scenario.codec.name, scenario.output.squeeze, scenario.output.flip)
-        passes = run_passes(scenario, codec, measure, on_progress)
+        with _listening(temporary / "packets.parquet", capture) as taps:
+            passes = run_passes(scenario, codec, measure, on_progress, taps)
         with results.writing(out / scenario.name):
             summary = _write(temporary, scenario, codec, passes, command)
         return RunResult(results.finish(temporary, name), summary)
@@ -87,10 +91,26 @@ def run(
         raise
 
 
+@contextmanager
+def _listening(packets: Path, capture: pcap.Capture | None) -> Iterator[Taps]:
+    """Packets go to disk as the session hands them on, so that memory need not hold them all."""
+    with ExitStack() as files:
+        write = files.enter_context(records.packet_writer(packets))
+        if capture is None:
+            yield Taps(packets=write)
+            return
+        tap = files.enter_context(pcap.writing(capture.path, capture.side))
+        yield Taps(packets=write, sent=tap) if capture.side == "sent" else Taps(packets=write, received=tap)
+
+
 def run_passes(
-    scenario: Scenario, codec: MediaCodec, measure: Measure, on_progress: progress.Report = progress.silent
+    scenario: Scenario,
+    codec: MediaCodec,
+    measure: Measure,
+    on_progress: progress.Report = progress.silent,
+    taps: Taps = SILENT,
 ) -> Passes:
-    """Frames, encoder, network, decoder; nothing is written.
+    """Frames, encoder, network, decoder; nothing is written but by the taps.
 
     Raises:
         SourceError: If the frames cannot be read.
@@ -104,7 +124,7 @@ def run_passes(
     _try(codec, frames[:1], scenario)
     encoded = encode(codec, frames, scenario, on_progress)
     clock.lap("encode")
-    session = run_session(scenario, encoded, lambda done: on_progress("network", done, count))
+    session = run_session(scenario, encoded, lambda done: on_progress("network", done, count), taps)
     clock.lap("network")
     playback = play(
         codec, frames, encoded, session.deliveries, scenario.concealment.method, scenario.concealment.temporal,
@@ -147,8 +167,8 @@ def encode(
     return encoded
 
 
-def tables(scenario: Scenario, codec: MediaCodec, passes: Passes) -> tuple["pd.DataFrame", "pd.DataFrame"]:
-    """The tables `frames` and `packets`; their columns are those of `records`, plus the quality."""
+def frame_table(scenario: Scenario, codec: MediaCodec, passes: Passes) -> "pd.DataFrame":
+    """The table `frames`: its columns are those of `records`, plus the quality."""
     playback = passes.playback
     rows = [
         _row(scenario, codec.name, delivery, int(correct), int(corrupt), int(lost))
@@ -160,8 +180,7 @@ def tables(scenario: Scenario, codec: MediaCodec, passes: Passes) -> tuple["pd.D
             strict=True,
         )
     ]
-    frames = records.to_frame(rows, playback.columns)
-    return frames, records.to_frame(passes.session.packets)
+    return records.to_frame(rows, playback.columns)
 
 
 def _row(scenario: Scenario, codec: str, delivery: FrameDelivery, correct: int, corrupt: int, lost: int) -> FrameRecord:
@@ -169,13 +188,11 @@ def _row(scenario: Scenario, codec: str, delivery: FrameDelivery, correct: int, 
     render_ns, capture_ns = delivery.render_ns, delivery.capture_ns
     pixels = scenario.source.size[0] * scenario.source.size[1]
     counted = {
-        key: getattr(delivery, key)
-        for key in (
-            "late", "frozen", "bytes_payload", "bytes_header", "bytes_fec", "bytes_retransmitted", "packets_sent",
-            "packets_lost", "packets_late", "packets_recovered", "tokens_total",
-        )
-    }  # fmt: skip
-    wire_bytes = sum(value for key, value in counted.items() if key.startswith("bytes_"))
+        each.name: getattr(delivery, each.name)
+        for each in dataclasses.fields(FrameRecord)
+        if each.name.startswith(("bytes_", "packets_")) and each.name != "packets_corrupt"
+    }
+    wire_bytes = delivery.bytes_payload + delivery.bytes_header + delivery.bytes_fec + delivery.bytes_retransmitted
     return FrameRecord(
         scenario=scenario.name,
         seed=scenario.seed,
@@ -187,7 +204,10 @@ def _row(scenario: Scenario, codec: str, delivery: FrameDelivery, correct: int, 
         delay_ms=None if render_ns is None else units.ns_to_ms(render_ns - capture_ns),
         bpp=units.bits(wire_bytes) / pixels,
         bpp_payload=units.bits(delivery.bytes_payload) / pixels,
+        late=delivery.late,
+        frozen=delivery.frozen,
         packets_corrupt=delivery.packets_corrupt + corrupt,
+        tokens_total=delivery.tokens_total,
         tokens_missing=delivery.tokens_total - delivery.tokens_received + lost,
         tokens_correct=correct,
         **counted,
@@ -196,11 +216,12 @@ def _row(scenario: Scenario, codec: str, delivery: FrameDelivery, correct: int, 
 
 def _write(folder: Path, scenario: Scenario, codec: MediaCodec, passes: Passes, command: str) -> dict[str, float]:
     """Fill the results folder; returns the summary."""
-    frames, packets = tables(scenario, codec, passes)
+    import pandas as pd
+
+    frames, packets = frame_table(scenario, codec, passes), pd.read_parquet(folder / "packets.parquet")
     wall_s = sum(passes.wall_s.values())
     summary = {**metrics.summarize(frames, packets, scenario.source.fps), "wall_s": round(wall_s, 3)}
     records.write_parquet(frames, folder / "frames.parquet")
-    records.write_parquet(packets, folder / "packets.parquet")
     records.write_csv(_one_row(scenario, codec, summary), folder / "summary.csv")
     results.write_text(folder / "scenario.resolved.yaml", resolved_yaml(scenario))
     results.write_json(folder / "provenance.json", _provenance(scenario, codec, passes, command))
@@ -227,6 +248,8 @@ def _provenance(scenario: Scenario, codec: MediaCodec, passes: Passes, command: 
         "wall_s": passes.wall_s,
         "packets": dataclasses.asdict(passes.session.conservation),
         "reordered": passes.session.reordered,
+        "feedback": dataclasses.asdict(passes.session.feedback),
+        "feedback_lost": dataclasses.asdict(passes.session.feedback_lost),
     }
 
 

@@ -36,6 +36,7 @@ from simulator.scenario_channel import (
 )
 from simulator.scenario_file import read_tree
 from simulator.scenario_problems import explain, nearest
+from simulator.scenario_protection import Fec, Nack, Protection
 
 __all__ = [
     "Bernoulli",
@@ -45,9 +46,11 @@ __all__ = [
     "ConstantBandwidth",
     "ConstantDelay",
     "DroptailQueue",
+    "Fec",
     "GilbertElliott",
     "InfiniteBandwidth",
     "InfiniteQueue",
+    "Nack",
     "NoLoss",
     "NormalDelay",
     "Output",
@@ -116,29 +119,12 @@ class Packetizer(Section):
     interleave: Literal["low_discrepancy", "raster"] = Field(
         default="low_discrepancy", description="Which tokens share a packet: scattered ones, or a run of rows."
     )
-    depth: Whole = Field(default=1, description="Frames interleaved with one another; this version has 1.")
-
-    @field_validator("depth")
-    @classmethod
-    def _one(cls, value: int) -> int:
-        return only(value, 1, "this version does not interleave over several frames")
-
-
-class Protection(Section):
-    """Repair of losses; this version has none."""
-
-    fec: str = Field(default="none", description="Forward error correction; this version has none.")
-    nack: bool = Field(default=False, description="Retransmission on request; this version has none.")
-
-    @field_validator("fec")
-    @classmethod
-    def _no_fec(cls, value: str) -> str:
-        return only(value, "none", "this version has no forward error correction")
-
-    @field_validator("nack")
-    @classmethod
-    def _no_nack(cls, value: bool) -> bool:
-        return only(value, False, "this version has no retransmission")
+    depth: Whole = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Frames whose packets are sent interleaved; costs depth - 1 frames of delay.",
+    )
 
 
 class Playout(Section):

@@ -114,8 +114,7 @@ def _keys(schema: Schema, loc: Sequence[int | str]) -> list[str]:
     """Keys that the section at `loc` has, by the schema; union tags choose the variant."""
     here = schema
     for step in loc:
-        here = here.get("properties", {}).get(step, here)
-        here = _resolve(here, schema)
+        here = _resolve(here.get("properties", {}).get(step, here), schema)
         variants = here.get("discriminator", {}).get("mapping", {})
         if step in variants:
             here = _resolve({"$ref": variants[step]}, schema)
@@ -123,7 +122,8 @@ def _keys(schema: Schema, loc: Sequence[int | str]) -> list[str]:
 
 
 def _resolve(here: Schema, schema: Schema) -> Schema:
-    reference = here.get("$ref")
+    either = [variant for variant in here.get("anyOf", []) if "$ref" in variant]  # a section, or a plain word
+    reference = (either[0] if either else here).get("$ref")
     return schema["$defs"][reference.rsplit("/", 1)[1]] if reference else here
 
 

@@ -1,71 +1,38 @@
 """PASS 1: encoded frames over the network; yields which slices came in time, and all records.
 
     encoded --sender--> Journey(Packet) --link--> the same, later or never --receiver--> playout
-               |                          |                                    |
-             sent             lost, queue_drop, corrupt         delivered, late, duplicate
+              ^  |                          |                                   |  |
+              |  sent            lost, queue_drop, corrupt     delivered, late, ...  gaps
+              +---------------- repeats on request <-- reverse path <----------------+
 
-No picture is decoded in here: deadlines and losses depend on sizes and times, not on pixels.
+The ledger keeps the books: it hands on packets and frames as soon as nothing more can happen to
+them. No picture is decoded in here: deadlines and losses depend on sizes and times, not on pixels.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from simpy import Environment
 
-from simulator import units
+from simulator import feedback, nack, units
 from simulator.channel import erasure, link
-from simulator.journey import Conservation, Journey, account, tally
-from simulator.media import EncodedFrame, Slice
-from simulator.packet import OVERHEAD_BYTES
-from simulator.packetizer import RtpStream, depacketize
+from simulator.delivery import FrameDelivery
+from simulator.fec import Protector
+from simulator.journey import Conservation, Journey, Tally
+from simulator.ledger import Ledger
+from simulator.media import EncodedFrame
+from simulator.packetizer import RtpStream
 from simulator.playout import PlayoutBuffer
 from simulator.receiver import Receiver
 from simulator.records import PacketRecord
+from simulator.retransmit import History
 from simulator.scenario import Scenario
 from simulator.sender import Sender
 from simulator.streams import generator
 
+__all__ = ["SILENT", "FrameDelivery", "SessionResult", "Taps", "run_session"]
 
-@dataclass(frozen=True)
-class FrameDelivery:
-    """What the network made of one frame.
-
-    Attributes:
-        frame: Frame number, from 0.
-        capture_ns: When it was taken and sent.
-        render_ns: When it is shown; None if nothing of it came in time.
-        received: Slices there in time, by index.
-        bytes_payload: Slices sent.
-        bytes_header: Headers of the packets that carried them: IP, UDP, RTP and payload header.
-        bytes_fec, bytes_retransmitted: Repair packets, with their headers.
-        packets_sent: Media packets sent.
-        packets_lost: Of them, those lost on the way or dropped by the queue.
-        packets_late: Those that came after the frame was shown.
-        packets_recovered: Those lost or late, but rebuilt or sent again in time.
-        packets_corrupt: Those dropped because they were damaged.
-        tokens_total: Tokens sent.
-        tokens_received: Tokens in `received`.
-        late: Whether any packet was late.
-        frozen: Nothing came in time: the screen keeps the picture before it.
-    """
-
-    frame: int
-    capture_ns: int
-    render_ns: int | None
-    received: tuple[Slice, ...]
-    bytes_payload: int
-    bytes_header: int
-    bytes_fec: int
-    bytes_retransmitted: int
-    packets_sent: int
-    packets_lost: int
-    packets_late: int
-    packets_recovered: int
-    packets_corrupt: int
-    tokens_total: int
-    tokens_received: int
-    late: bool
-    frozen: bool
+Put = Callable[[Journey], None]
 
 
 @dataclass(frozen=True)
@@ -73,138 +40,180 @@ class SessionResult:
     """A network pass, whole.
 
     Attributes:
-        packets: One record a packet, in sending order; a copy the channel made follows its original.
-        deliveries: One a frame, in display order.
+        packets: One record a packet, in sending order, a copy behind its original; empty if they were
+            handed on block by block.
+        deliveries: One a frame, in display order; empty if they were handed on one by one.
         conservation: Where all packets went; already checked.
-        reordered: Packets that arrived after one sent later.
+        reordered: Media packets that arrived after one sent later.
+        feedback: Requests sent on the reverse path.
+        feedback_lost: Those lost there.
     """
 
     packets: list[PacketRecord]
     deliveries: list[FrameDelivery]
     conservation: Conservation
     reordered: int
+    feedback: Tally
+    feedback_lost: Tally
+
+
+@dataclass(frozen=True)
+class Taps:
+    """Who listens in; nobody by default.
+
+    Attributes:
+        packets: Called with blocks of records in sending order, which the result then lacks.
+        delivery: Called with each frame in display order, which the result then lacks.
+        sent: Called with each journey before it is put on the link.
+        received: Called with each journey when it has left the link.
+    """
+
+    packets: Callable[[list[PacketRecord]], None] | None = None
+    delivery: Callable[[FrameDelivery], None] | None = None
+    sent: Put | None = None
+    received: Put | None = None
+
+
+SILENT = Taps()
 
 
 def run_session(
     scenario: Scenario,
     encoded: Sequence[EncodedFrame],
     on_progress: Callable[[int], None] | None = None,
+    taps: Taps = SILENT,
 ) -> SessionResult:
     """Send a film over the scenario's channel.
 
     The simulation runs until the last packet has arrived, late ones too.
 
     Args:
-        scenario: Its source.fps, channel, playout and seed decide what happens.
-        encoded: The film, one element a frame.
+        scenario: Its source.fps, packetizer.depth, protection, channel, playout and seed decide what
+            happens.
+        encoded: The film, one element a frame; each is asked for once, when its time has come.
         on_progress: Called with the number of frames sent so far.
+        taps: Who listens in.
 
     Raises:
-        MediaError: If a slice is larger than a packet may be.
+        MediaError: If a slice or its parity is larger than a packet may be.
         AssertionError: If packets or bytes were not conserved, which is a bug in here.
     """
-    env = Environment()
-    stream = _start_stream(scenario)
-    playout = PlayoutBuffer(scenario.source.fps, scenario.playout.deadline_ns)
-    receiver = Receiver(env, playout)
-    path = link.make(env, scenario.channel, scenario.seed, out=receiver.put)
-    sender = Sender(env, encoded, stream, out=path.put, on_progress=on_progress)
+    env, numbers = Environment(), _Numbers.draw(scenario.seed)
+    packets: list[PacketRecord] = []
+    deliveries: list[FrameDelivery] = []
+    playout = PlayoutBuffer(scenario.source.fps, _deadline_ns(scenario))
+    on_delivery = _erased(scenario, taps.delivery or deliveries.append)
+    ledger = Ledger(scenario.seed, playout, taps.packets or packets.extend, on_delivery)
+    receiver = _receiver(env, scenario, playout, numbers.ssrc)
+    path = link.make(env, scenario.channel, scenario.seed, out=_in_turn(receiver.put, taps.received))
+    sender = _sender(env, scenario, encoded, playout, ledger, numbers, _in_turn(taps.sent, path.put), on_progress)
+    reverse = _close_the_loop(env, scenario, receiver, sender, ledger)
     env.run()
 
-    journeys = sorted([*sender.journeys, *path.copies], key=lambda journey: journey.number)  # a copy after its original
+    ledger.finish()
     conservation = Conservation(
-        sent=sender.sent,
-        duplicated=tally(path.copies),
+        sent=ledger.sent,
+        duplicated=ledger.duplicated,
         queue_drop=path.queue_drop,
         lost=path.lost,
         corrupt=path.corrupt,
         delivered=receiver.delivered,
         late=receiver.late,
         duplicate=receiver.duplicate,
-        in_flight=account(journeys)["in_flight"],
+        in_flight=ledger.account["in_flight"],
     )
-    conservation.check(journeys)
-    return SessionResult(
-        packets=[_record(journey, scenario.seed) for journey in journeys],
-        deliveries=_erase(_deliveries(encoded, sender.journeys, playout, scenario.source.fps), scenario),
-        conservation=conservation,
-        reordered=receiver.reordered,
-    )
+    conservation.check(ledger.account)
+    return SessionResult(packets, deliveries, conservation, receiver.reordered, reverse.sent, reverse.lost)
 
 
-def _start_stream(scenario: Scenario) -> RtpStream:
-    """First numbers at random, as RFC 3550 section 5.1 wants; so wraps happen in short runs too."""
-    ssrc, timestamp, sequence = generator(scenario.seed, "rtp").integers(0, 2**32, 3).tolist()
-    return RtpStream(
-        fps=scenario.source.fps,
-        mtu_bytes=scenario.channel.mtu_bytes,
-        ssrc=ssrc,
-        sequence=sequence & 0xFFFF,
-        first_timestamp=timestamp,
-    )
+@dataclass(frozen=True)
+class _Numbers:
+    """First numbers at random, as RFC 3550 section 5.1 wants; so wraps happen in short runs too.
+
+    Repeats and parity are streams of their own (RFC 4588, section 4; RFC 8627, section 3).
+    """
+
+    ssrc: int
+    timestamp: int
+    sequence: int
+    fec_ssrc: int
+    fec_sequence: int
+    rtx_ssrc: int
+    rtx_sequence: int
+
+    @classmethod
+    def draw(cls, seed: int) -> "_Numbers":
+        ssrc, timestamp, sequence = generator(seed, "rtp").integers(0, 2**32, 3).tolist()
+        repair = generator(seed, "rtp repair").integers(0, 2**32, 4).tolist()
+        return cls(ssrc, timestamp, sequence & 0xFFFF, repair[0], repair[1] & 0xFFFF, repair[2], repair[3] & 0xFFFF)
 
 
-def _record(journey: Journey, seed: int) -> PacketRecord:
-    assert journey.fate is not None, journey  # the run went on until all had arrived
-    arrived_ns = journey.arrived_ns
-    return PacketRecord(
-        seed=seed,
-        frame=journey.frame,
-        packet=journey.number,
-        kind=journey.packet.kind,
-        size_bytes=journey.size_bytes,
-        time_sent_ms=units.ns_to_ms(journey.sent_ns),
-        time_arrived_ms=None if arrived_ns is None else units.ns_to_ms(arrived_ns),
-        fate=journey.fate,
-        tokens=journey.packet.tokens,
-    )
+def _deadline_ns(scenario: Scenario) -> int:
+    """From capture to screen. A frame's packets may wait for those of depth - 1 further frames."""
+    return scenario.playout.deadline_ns + units.frame_time_ns(scenario.packetizer.depth - 1, scenario.source.fps)
 
 
-def _deliveries(
-    encoded: Sequence[EncodedFrame], journeys: Iterable[Journey], playout: PlayoutBuffer, fps: float
-) -> list[FrameDelivery]:
-    by_frame: list[list[Journey]] = [[] for _ in encoded]
-    for journey in journeys:
-        by_frame[journey.frame].append(journey)
-    return [
-        _delivery(frame, units.frame_time_ns(frame, fps), sent, by_frame[frame], playout)
-        for frame, sent in enumerate(encoded)
-    ]
+def _receiver(env: Environment, scenario: Scenario, playout: PlayoutBuffer, ssrc: int) -> Receiver:
+    fec, depth = scenario.protection.fec, scenario.packetizer.depth
+    frames = depth + fec.frames  # a packet may help those of its block and its group
+    keep_ns = units.frame_time_ns(frames, scenario.source.fps)
+    return Receiver(env, playout, ssrc, depth, keep_ns, fec=fec.code != "none")
 
 
-def _erase(deliveries: list[FrameDelivery], scenario: Scenario) -> list[FrameDelivery]:
-    """Deliveries with the tokens that a channel with token erasure takes out of their slices."""
+def _sender(
+    env: Environment,
+    scenario: Scenario,
+    encoded: Sequence[EncodedFrame],
+    playout: PlayoutBuffer,
+    ledger: Ledger,
+    numbers: _Numbers,
+    out: Put,
+    on_progress: Callable[[int], None] | None,
+) -> Sender:
+    fec, mtu_bytes = scenario.protection.fec, scenario.channel.mtu_bytes
+    stream = RtpStream(scenario.source.fps, mtu_bytes, numbers.ssrc, numbers.sequence, numbers.timestamp)
+    protector = Protector(fec, mtu_bytes, numbers.fec_ssrc, numbers.fec_sequence) if fec.code != "none" else None
+    history = History(numbers.rtx_ssrc, numbers.rtx_sequence) if scenario.protection.nack.enabled else None
+    depth = scenario.packetizer.depth
+    return Sender(env, encoded, stream, playout, ledger, out, depth, protector, history, on_progress)
+
+
+def _close_the_loop(
+    env: Environment, scenario: Scenario, receiver: Receiver, sender: Sender, ledger: Ledger
+) -> feedback.ReversePath:
+    """Requests go back over the reverse path, if the scenario wants any."""
+    spec = scenario.protection.nack
+    reverse = feedback.make(env, scenario.channel.delay, spec.feedback_loss, scenario.seed, out=sender.requested)
+
+    def request(frame: int, message: bytes) -> None:
+        ledger.feedback(frame, nack.size_bytes(message))
+        reverse.put(message)
+
+    if spec.enabled:
+        receiver.ask_for_losses(spec, request)
+    return reverse
+
+
+def _erased(scenario: Scenario, on_delivery: Callable[[FrameDelivery], None]) -> Callable[[FrameDelivery], None]:
+    """Hand on deliveries without the tokens that a channel with token erasure takes out of their slices."""
     rate, seed = erasure.share(scenario.channel), scenario.seed
-    if not rate:
-        return deliveries
-    return [
-        replace(each, received=tuple(erasure.erase(part, rate, seed, each.frame) for part in each.received))
-        for each in deliveries
-    ]
+
+    def erase(each: FrameDelivery) -> None:
+        received = tuple(erasure.erase(part, rate, seed, each.frame) for part in each.received)
+        on_delivery(replace(each, received=received))
+
+    return erase if rate else on_delivery
 
 
-def _delivery(
-    frame: int, capture_ns: int, sent: EncodedFrame, journeys: Sequence[Journey], playout: PlayoutBuffer
-) -> FrameDelivery:
-    received = tuple(depacketize(playout.packets(frame)))
-    fates = [journey.fate for journey in journeys]
-    late = fates.count("late")
-    return FrameDelivery(
-        frame=frame,
-        capture_ns=capture_ns,
-        render_ns=playout.render_ns(frame) if received else None,
-        received=received,
-        bytes_payload=sum(journey.size_bytes for journey in journeys) - OVERHEAD_BYTES * len(journeys),
-        bytes_header=OVERHEAD_BYTES * len(journeys),
-        bytes_fec=0,
-        bytes_retransmitted=0,
-        packets_sent=len(journeys),
-        packets_lost=fates.count("lost") + fates.count("queue_drop"),
-        packets_late=late,
-        packets_recovered=0,
-        packets_corrupt=fates.count("corrupt"),
-        tokens_total=sent.tokens,
-        tokens_received=sum(part.tokens for part in received),
-        late=late > 0,
-        frozen=not received,
-    )
+def _in_turn(first: Put | None, second: Put | None) -> Put:
+    """Both, or the one there is."""
+    if first is None or second is None:
+        only = first or second
+        assert only is not None
+        return only
+
+    def both(journey: Journey) -> None:
+        first(journey)
+        second(journey)
+
+    return both

@@ -76,7 +76,6 @@ class Link:
 
     Attributes:
         queue_drop, lost, corrupt: What did not get through, by cause.
-        copies: Journeys of the copies that arrive too, in order.
     """
 
     def __init__(
@@ -97,7 +96,6 @@ class Link:
         self._on_arrival = (_unpack(out),)
         self._line_free_ns = self._last_arrival_ns = 0
         self.queue_drop, self.lost, self.corrupt = Tally(), Tally(), Tally()
-        self.copies: list[Journey] = []
 
     def put(self, journey: Journey) -> None:
         """Take a packet from the sender, now."""
@@ -142,8 +140,7 @@ class Link:
         else:
             self._schedule(_Arrival(self._on_arrival, journey), 1, arrival_ns - now_ns)
             if copy_ns is not None:
-                self.copies.append(replace(journey))
-                copy = _Arrival(self._on_arrival, self.copies[-1])
+                copy = _Arrival(self._on_arrival, journey.copy())
                 self._schedule(copy, 1, max(copy_ns, arrival_ns) - now_ns)
 
 

@@ -23,7 +23,7 @@ def balanced(**changed):
 
 
 def test_a_balanced_account_passes():
-    balanced().check(journeys())
+    balanced().check(account(journeys()))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_balanced_account_passes():
 )
 def test_what_does_not_balance_raises_with_the_values(changed, words):
     with pytest.raises(AssertionError, match=words):
-        balanced(**changed).check(journeys())
+        balanced(**changed).check(account(journeys()))
 
 
 def test_a_journey_without_a_fate_is_in_flight():

@@ -14,14 +14,18 @@ def packets() -> pd.DataFrame:
     sent = np.array([0.0] * 4 + [1000.0] * 4)
     arrived = np.where(np.isin(FATES, ["lost", "queue_drop"]), np.nan, sent + 10 * np.arange(1, 9))
     return pd.DataFrame(
-        {"kind": "media", "fate": FATES, "time_sent_ms": sent, "time_arrived_ms": arrived, "size_bytes": 150}
-    )
+        {
+            "packet": range(8), "kind": "media", "fate": FATES, "time_sent_ms": sent, "time_arrived_ms": arrived,
+            "size_bytes": 150,
+        }
+    )  # fmt: skip
 
 
 def frames(**columns: object) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "bytes_payload": [400, 400], "bytes_header": [200, 200], "bytes_fec": 0, "bytes_retransmitted": 0,
+            "bytes_recovered": 0,
             "packets_sent": 4, "packets_recovered": 0, "frozen": [False, True], "bpp": [0.1, 0.3],
             "tokens_total": 10, "tokens_missing": [5, 3], "tokens_correct": [2, 0], **columns,
         }
@@ -42,6 +46,13 @@ def test_every_number_of_a_small_run_is_as_counted_by_hand() -> None:
         "goodput_kbps": 4 * 100 * 8 / 2 / 1000,
         "overhead": 0.5,
         "bpp": pytest.approx(0.2),
+        "bytes_payload": 800,
+        "bytes_header": 400,
+        "bytes_fec": 0,
+        "bytes_retransmitted": 0,
+        "bytes_recovered": 0,
+        "packets_sent": 8,
+        "packets_recovered": 0,
         "tokens_missing_share": 8 / 20,
         "tokens_correct_share": 2 / 8,
         "psnr_db_mean": 25.0,
@@ -52,8 +63,17 @@ def test_every_number_of_a_small_run_is_as_counted_by_hand() -> None:
 
 
 def test_recovered_packets_do_not_count_as_lost_after_repair() -> None:
-    found = metrics.network_summary(frames(packets_recovered=[1, 1]), packets(), fps=1)
+    found = metrics.network_summary(frames(packets_recovered=[1, 1], bytes_recovered=150), packets(), fps=1)
     assert (found["loss_rate"], found["loss_rate_after_repair"]) == (3 / 8, 2 / 8)
+    assert found["goodput_kbps"] == (4 + 2) * 100 * 8 / 2 / 1000, "what was rebuilt is of use too"
+
+
+def test_copies_are_no_packets_of_their_own_and_a_duplicate_was_there() -> None:
+    copied = pd.concat([packets(), packets().assign(fate="duplicate")]).sort_values("packet", kind="stable")
+    found, plain = (metrics.network_summary(frames(), table, fps=1) for table in (copied, packets()))
+    assert found == plain
+    overtaken = packets().assign(fate=["duplicate", *FATES[1:]])
+    assert metrics.network_summary(frames(), overtaken, fps=1) == plain
 
 
 def test_where_less_is_better_the_bad_end_is_the_95th_percentile() -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from simulator.errors import OutputError
-from simulator.records import FrameRecord, PacketRecord, replacing, to_frame, write_csv, write_parquet
+from simulator.records import FrameRecord, PacketRecord, packet_writer, replacing, to_frame, write_csv, write_parquet
 from simulator.session import run_session
 from tests.simulator.tiny import film, scenario
 
@@ -14,6 +14,8 @@ FRAMES = """
     scenario seed codec concealment frame time_capture_ms time_render_ms delay_ms late frozen bytes_payload
     bytes_header bytes_fec bytes_retransmitted bpp bpp_payload packets_sent packets_lost packets_late
     packets_recovered packets_corrupt tokens_total tokens_missing tokens_correct psnr_db ssim ms_ssim
+    packets_fec packets_retransmitted packets_duplicate bytes_lost bytes_late bytes_recovered bytes_corrupt
+    bytes_duplicate bytes_feedback
 """
 
 
@@ -98,3 +100,22 @@ def test_a_write_that_ends_well_takes_the_place_of_the_old_file(tmp_path):
 def test_a_folder_that_is_not_there_is_an_output_error(tmp_path, write):
     with pytest.raises(OutputError, match="cannot be written"):
         write(to_frame([packet()]), tmp_path / "no" / "t.x")
+
+
+def test_packets_written_block_by_block_are_the_table_written_at_once(tmp_path):
+    rows = run_session(scenario(loss={"model": "bernoulli", "rate": 0.5}), film(20)).packets
+    for name in ("one.parquet", "two.parquet"):
+        with packet_writer(tmp_path / name) as write:
+            write(rows[:30])
+            write(rows[30:])
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "one.parquet"), to_frame(rows))
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_a_packet_file_that_fails_half_way_leaves_nothing(tmp_path):
+    with pytest.raises(KeyError), packet_writer(tmp_path / "p.parquet") as write:
+        write([packet()])
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OutputError, match="cannot be written"), packet_writer(tmp_path / "no" / "p.parquet"):
+        pass

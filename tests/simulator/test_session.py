@@ -1,3 +1,5 @@
+import tracemalloc
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise
 
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from simulator.errors import MediaError
 from simulator.media import EncodedFrame, Slice
-from simulator.session import run_session
+from simulator.session import Taps, run_session
 from tests.simulator.tiny import film, scenario
 
 BERNOULLI = {"model": "bernoulli", "rate": 0.2}
@@ -63,6 +65,28 @@ mishaps = st.fixed_dictionaries(
     },
 ).map(lambda channel: {"delay": {"model": "constant", "mean": 30}, **channel})  # fmt: skip
 
+fecs = st.one_of(
+    st.just("none"),
+    st.builds(
+        lambda code, share, frames: {"code": code, "overhead": share, "frames": frames},
+        st.sampled_from(["xor", "rs"]), st.floats(0.05, 1), st.integers(1, 4),
+    ),
+    st.builds(
+        lambda k, parity, frames: {"code": "rs", "k": k, "n": k + parity, "frames": frames},
+        st.integers(1, 12), st.integers(1, 4), st.integers(1, 4),
+    ),
+)  # fmt: skip
+nacks = st.one_of(
+    st.booleans(),
+    st.builds(
+        lambda retries, wait, rtt, loss: {
+            "retries": retries, "reorder_wait": wait, "initial_rtt": rtt, "feedback_loss": loss,
+        },
+        st.integers(1, 5), st.integers(0, 30), st.integers(0, 100), shares,
+    ),
+)  # fmt: skip
+protections = st.fixed_dictionaries({"fec": fecs, "nack": nacks})
+
 
 def fates(result):
     return [packet.fate for packet in result.packets]
@@ -115,6 +139,46 @@ def test_of_two_copies_the_first_counts_whether_it_came_in_time_or_not():
     assert [packet for packet in twice.packets if packet.fate != "duplicate"] == once.packets
     assert twice.deliveries == once.deliveries and twice.reordered == once.reordered
     assert twice.conservation.duplicate == twice.conservation.duplicated == once.conservation.sent
+
+
+def check_protected(channel, protection, depth, deadline, slices, seed):
+    """What holds for every run, however it is protected."""
+    sent = film(9, slices, 20)
+    result = run_session(scenario(seed, deadline, protection=protection, depth=depth, **channel), sent)
+    counts, packets = result.conservation, result.packets  # conserved, or run_session would have raised
+    assert counts.in_flight.packets == 0 and counts.sent.packets == len(packets)
+    assert [packet.packet for packet in packets] == list(range(len(packets)))
+    by_kind = {kind: [p for p in packets if p.kind == kind] for kind in ("media", "fec", "retransmission")}
+    for frame, (encoded, delivery) in enumerate(zip(sent, result.deliveries, strict=True)):
+        assert all(part == encoded.slices[part.index] for part in delivery.received)
+        own = {kind: [p for p in rows if p.frame == frame] for kind, rows in by_kind.items()}
+        in_time = sum(p.fate in ("delivered", "duplicate") for p in own["media"])
+        assert (
+            delivery.packets_sent
+            == len(own["media"])
+            == slices
+            == in_time + delivery.packets_lost + delivery.packets_late
+        )
+        assert len(delivery.received) == in_time + delivery.packets_recovered
+        assert delivery.bytes_fec == sum(p.size_bytes for p in own["fec"])
+        assert delivery.bytes_retransmitted == sum(p.size_bytes for p in own["retransmission"])
+        assert (delivery.packets_fec, delivery.packets_retransmitted) == (len(own["fec"]), len(own["retransmission"]))
+        assert delivery.bytes_payload + delivery.bytes_header == sum(p.size_bytes for p in own["media"])
+    assert sum(each.bytes_feedback for each in result.deliveries) <= result.feedback.bytes
+    assert result.feedback_lost.packets <= result.feedback.packets
+
+
+@given(channels, protections, st.integers(1, 4), st.integers(0, 300), st.integers(1, 8), st.integers(0, 2**40))
+@settings(max_examples=200, deadline=None)
+def test_nothing_is_forgotten_however_a_stream_is_protected(channel, protection, depth, deadline, slices, seed):
+    check_protected(channel, protection, depth, deadline, slices, seed)
+
+
+@pytest.mark.slow
+@given(channels, protections, st.integers(1, 4), st.integers(0, 300), st.integers(1, 8), st.integers(0, 2**40))
+@settings(max_examples=2000, deadline=None)
+def test_nothing_is_forgotten_in_two_thousand_scenarios(channel, protection, depth, deadline, slices, seed):
+    check_protected(channel, protection, depth, deadline, slices, seed)
 
 
 @given(channels, st.integers(0, 2**40))
@@ -230,3 +294,95 @@ def test_progress_is_told_frame_by_frame():
     told = []
     run_session(scenario(), film(3), told.append)
     assert told == [1, 2, 3]
+
+
+RS = {"fec": {"code": "rs", "overhead": "50 %"}}
+BOTH = {**RS, "nack": {"initial_rtt": "40 ms"}}
+
+
+def repaired(result):
+    return sum(each.packets_recovered for each in result.deliveries)
+
+
+@pytest.mark.parametrize("protection", [{"nack": {"initial_rtt": "40 ms"}}, RS, BOTH], ids=["nack", "fec", "both"])
+def test_protection_repairs_most_losses_and_its_bytes_count(protection):
+    channel = {"loss": BERNOULLI, "delay": {"model": "constant", "mean": "20 ms"}}
+    result = run_session(scenario(deadline="300 ms", protection=protection, **channel), film(100))
+    lost = sum(each.packets_lost for each in result.deliveries)
+    assert lost > 50 and repaired(result) > 0.6 * lost
+    wire = sum(packet.size_bytes for packet in result.packets)
+    parts = ("bytes_payload", "bytes_header", "bytes_fec", "bytes_retransmitted")
+    assert wire == sum(getattr(each, part) for each in result.deliveries for part in parts)
+
+
+def test_protected_by_parity_too_more_loss_loses_a_superset():
+    losses = [
+        lost(run_session(scenario(protection=RS, loss={"model": "bernoulli", "rate": rate}), film(50)))
+        for rate in (0, 0.05, 0.1, 0.2, 0.5, 1)
+    ]
+    assert all(less < more for less, more in pairwise(losses))
+
+
+def test_interleaving_spreads_a_burst_over_frames_and_costs_their_delay():
+    plain, deep = (run_session(scenario(fps=25, depth=depth, loss=BURSTS), film(80)) for depth in (1, 4))
+    worst = [max(4 - len(each.received) for each in result.deliveries) for result in (plain, deep)]
+    hit = [sum(len(each.received) < 4 for each in result.deliveries) for result in (plain, deep)]
+    assert worst[0] > worst[1] and hit[0] < hit[1], "the same losses, in more frames, fewer in each"
+    shown = [each.render_ns - each.capture_ns for each in deep.deliveries if each.render_ns]
+    assert set(shown) == {(150 + 3 * 40) * 1_000_000}
+    assert [packet.time_sent_ms for packet in deep.packets[::16]] == [120 + 160 * group for group in range(20)]
+
+
+def test_a_film_that_ends_within_a_group_and_a_block_is_sent_and_protected_to_its_end():
+    protection = {"fec": {"code": "rs", "overhead": 0.5, "frames": 4}}
+    result = run_session(scenario(depth=2, protection=protection), film(5))
+    assert [len(each.received) for each in result.deliveries] == [4] * 5
+    assert [each.packets_fec for each in result.deliveries] == [0, 0, 0, 8, 2]
+
+
+def test_requests_alone_leave_losses_and_delays_of_the_way_forth_as_they_were():
+    asking = {"nack": {"initial_rtt": "40 ms", "reorder_wait": 0, "feedback_loss": 1.0}}
+    plain, asked = (
+        run_session(scenario(protection=protection, loss=BERNOULLI, delay=JITTER), film(50))
+        for protection in ({}, asking)
+    )
+    assert asked.packets == plain.packets and asked.feedback.packets == asked.feedback_lost.packets > 0
+
+
+class Endless(Sequence):
+    """A film of any length from one frame."""
+
+    def __init__(self, frames, slices):
+        self.frames, self.one = frames, film(1, slices)[0]
+
+    def __len__(self):
+        return self.frames
+
+    def __getitem__(self, number):
+        return self.one
+
+
+def peak_bytes(frames):
+    """Most memory a session of so many frames holds at once."""
+    tracemalloc.start()
+    try:
+        taps = Taps(packets=lambda block: None, delivery=lambda frame: None)
+        run_session(scenario(loss=BERNOULLI, protection=BOTH, deadline="300 ms"), Endless(frames, 8), taps=taps)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_does_not_grow_with_the_length_of_the_stream(monkeypatch):
+    monkeypatch.setattr("simulator.ledger.BLOCK", 256)
+    peak_bytes(50)  # caches fill
+    assert peak_bytes(1200) < 1.25 * peak_bytes(300)
+
+
+def test_records_come_in_blocks_that_join_to_the_whole(monkeypatch):
+    monkeypatch.setattr("simulator.ledger.BLOCK", 50)
+    wanted, blocks, frames = scenario(loss=BERNOULLI, protection=BOTH), [], []
+    result = run_session(wanted, film(50), taps=Taps(packets=blocks.append, delivery=frames.append))
+    whole = run_session(wanted, film(50))
+    assert len(blocks) > 3 and [row for block in blocks for row in block] == whole.packets
+    assert frames == whole.deliveries and result.packets == result.deliveries == []

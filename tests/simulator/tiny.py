@@ -22,7 +22,9 @@ def film(frames: int, slices: int = 4, payload_bytes: int = 100) -> list[Encoded
     ]
 
 
-def scenario(seed: int = 1, deadline: Any = "150 ms", fps: float = 24.0, **channel: Any) -> Scenario:
+def scenario(
+    seed: int = 1, deadline: Any = "150 ms", fps: float = 24.0, protection: Any = None, depth: int = 1, **channel: Any
+) -> Scenario:
     """A scenario of which only the network half matters."""
     return Scenario.model_validate(
         {
@@ -31,6 +33,8 @@ def scenario(seed: int = 1, deadline: Any = "150 ms", fps: float = 24.0, **chann
             "source": {"fps": fps},
             "channel": channel,
             "playout": {"deadline": deadline},
+            "packetizer": {"depth": depth},
+            "protection": protection or {},
         }
     )
 

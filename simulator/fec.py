@@ -1,0 +1,243 @@
+"""Forward error correction over real bytes: media packets to parity, and missing ones back.
+
+    block   p0 p1 p2 p3 ... p(k-1)   media packets, sent as they are (systematic)
+    parity  q0 q1 ... q(r-1)         q_j = sum over i of C[j][i] p_i, in GF(256), byte by byte
+
+C is a Cauchy matrix whose columns are scaled so that row 0 is all ones: any k of the k + r packets
+give all back (maximum distance separable, as every Reed-Solomon code), and q0 is plain XOR parity.
+So the XOR code is the same code with r = 1, and one decoder serves both. Worked: of p0, p1, q0 with
+p0 = 5, p1 = 3, q0 = 6, packet p0 is lost; then p0 = q0 ^ p1 = 5.
+
+No clock and no chance in here.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+from simulator import fec_packet
+from simulator.errors import MediaError
+from simulator.fec_packet import FecPacket
+from simulator.gf256 import ORDER, TIMES, cauchy, invert, multiply, solve
+from simulator.packet import Packet, next_number, unwrap
+from simulator.packetizer import Outgoing
+from simulator.scenario_protection import LARGEST_BLOCK, Fec
+
+assert 2 * LARGEST_BLOCK <= ORDER + 1 and LARGEST_BLOCK <= fec_packet.MAX_SPAN, LARGEST_BLOCK
+
+
+@cache  # at most 128 x 128 entries
+def coefficient(row: int, column: int) -> int:
+    """C[row][column]: a Cauchy element over that of row 0 in its column, so C[0] is all ones."""
+    return multiply(cauchy(row, column), invert(cauchy(0, column)))
+
+
+def parity_of(symbols: Sequence[bytes], count: int) -> list[bytes]:
+    """The parity of a block.
+
+    Args:
+        symbols: k byte strings, 1 <= k <= LARGEST_BLOCK; shorter ones count as padded with zeros.
+        count: r, how many parity strings are wanted, at most LARGEST_BLOCK.
+
+    Returns:
+        r byte strings as long as the longest symbol.
+    """
+    length = max(map(len, symbols))
+    return [_weighted_sum(symbols, row, range(len(symbols))).to_bytes(length, "little") for row in range(count)]
+
+
+def _weighted_sum(symbols: Sequence[bytes], row: int, columns: Sequence[int]) -> int:
+    """Sum of C[row][column] times symbol; as an integer in little-endian order, so padding is free."""
+    total = 0
+    for column, data in zip(columns, symbols, strict=True):
+        total ^= int.from_bytes(data.translate(TIMES[coefficient(row, column)]) if row else data, "little")
+    return total
+
+
+def rebuild(symbols: Mapping[int, bytes], parity: Mapping[int, bytes], size: int) -> dict[int, bytes]:
+    """The missing symbols of a block.
+
+    Args:
+        symbols: Those that are there, by column.
+        parity: Those that are there, by row; at least as many as symbols are missing.
+        size: k, symbols of the block.
+
+    Returns:
+        The missing ones by column, with zeros behind them up to the length of the parity.
+
+    Raises:
+        OverflowError: If a symbol is longer than the parity, so they are not of one block.
+    """
+    missing = [column for column in range(size) if column not in symbols]
+    rows = sorted(parity)[: len(missing)]
+    assert len(rows) == len(missing), (rows, missing)
+    length = max(map(len, parity.values()), default=0)
+    there, columns = list(symbols.values()), list(symbols)
+    sums = [int.from_bytes(parity[row], "little") ^ _weighted_sum(there, row, columns) for row in rows]
+    matrix = [[coefficient(row, column) for column in missing] for row in rows]
+    found = solve(matrix, sums, length)
+    return {column: value.to_bytes(length, "little") for column, value in zip(missing, found, strict=True)}
+
+
+class Protector:
+    """The sender's side: collects media packets and gives the parity of each block that is full.
+
+    A block holds the packets of `frames` frames; they are sent at once, parity follows the last. If
+    the slices differ in importance, each importance has blocks of its own.
+
+    Args:
+        spec: Which code, and how much of it.
+        mtu_bytes: Largest packet on the wire.
+        ssrc: Of the parity stream.
+        sequence: 16 bit, of its first packet.
+    """
+
+    def __init__(self, spec: Fec, mtu_bytes: int, ssrc: int, sequence: int) -> None:
+        self._spec, self._mtu_bytes = spec, mtu_bytes
+        self._ssrc, self._sequence = ssrc, sequence
+        self._waiting: list[Outgoing] = []
+        self._frames = 0
+
+    def push(self, packets: Sequence[Outgoing], frames: int) -> list[tuple[int, FecPacket]]:
+        """Take the media packets of some more frames, in sending order.
+
+        Returns:
+            Parity to be sent behind them, each with the newest frame of all (whole number); empty
+            while the block is not full.
+
+        Raises:
+            MediaError: If parity does not fit the MTU.
+        """
+        self._waiting += packets
+        self._frames += frames
+        return self.flush() if self._frames >= self._spec.frames else []
+
+    def flush(self) -> list[tuple[int, FecPacket]]:
+        """Parity of what has been collected, though the block be not full; see `push`."""
+        waiting, self._waiting, self._frames = self._waiting, [], 0
+        parity: list[tuple[int, FecPacket]] = []
+        if not waiting:
+            return parity
+        newest = max(waiting, key=lambda each: each.frame)
+        for start, stop in _even(len(waiting), LARGEST_BLOCK):
+            for importance in sorted({each.importance for each in waiting[start:stop]}):
+                equals = [each for each in waiting[start:stop] if each.importance == importance]
+                for first, last, count in self._spec.blocks(len(equals), importance):
+                    parity += self._protect(equals[first:last], count, newest)
+        return parity
+
+    def _protect(self, block: Sequence[Outgoing], count: int, newest: Outgoing) -> Iterator[tuple[int, FecPacket]]:
+        base = block[0].packet.sequence
+        members = tuple((each.packet.sequence - base) & 0xFFFF for each in block)
+        for index, payload in enumerate(parity_of([fec_packet.symbol(each.packet) for each in block], count)):
+            packet = FecPacket(
+                sequence=self._sequence,
+                timestamp=newest.packet.timestamp,
+                ssrc=self._ssrc,
+                frame=newest.packet.frame,
+                base=base,
+                members=members,
+                index=index,
+                count=count,
+                code=self._spec.code,
+                payload=payload,
+            )
+            self._check(packet, newest.frame)
+            self._sequence = next_number(self._sequence)
+            yield newest.frame, packet
+
+    def _check(self, packet: FecPacket, frame: int) -> None:
+        if packet.size_bytes > self._mtu_bytes:
+            where = f"protection.fec (frame {frame})"
+            rule = f"a slice, its headers and those of parity must fit channel.mtu_bytes = {self._mtu_bytes}"
+            raise MediaError(where, rule, packet.size_bytes, "Raise packets_per_frame, or lower the codec's rate")
+
+
+def _even(total: int, most: int) -> Iterator[tuple[int, int]]:
+    """`total` cut into as few runs of at most `most` as will do, of nearly equal length."""
+    parts = -(-total // most)
+    for part in range(parts):
+        yield total * part // parts, total * (part + 1) // parts
+
+
+class _Block:
+    """A block the receiver knows of: its packets' whole numbers, those missing, and its parity."""
+
+    __slots__ = ("members", "missing", "parity")
+
+    def __init__(self, members: Sequence[int], missing: set[int]) -> None:
+        self.members, self.missing = members, missing
+        self.parity: dict[int, bytes] = {}
+
+
+class Decoder:
+    """The receiver's side: learns of blocks from parity, and rebuilds what is missing as soon as it can.
+
+    Args:
+        kept: Media packets that arrived, by whole sequence number; the owner goes on filling it.
+        ssrc: Of the media stream, for the packets rebuilt.
+    """
+
+    def __init__(self, kept: Mapping[int, Packet], ssrc: int) -> None:
+        self._kept, self._ssrc = kept, ssrc
+        self._blocks: dict[tuple[int, tuple[int, ...]], _Block] = {}  # in order of their first parity
+        self._block_of: dict[int, _Block] = {}  # by missing packet
+
+    def media(self, sequence: int) -> list[tuple[int, Packet]]:
+        """A media packet has been kept: what can be rebuilt with its help, by whole number."""
+        block = self._block_of.pop(sequence, None)
+        if block is None:
+            return []
+        block.missing.discard(sequence)
+        return self._rebuild(block)
+
+    def knows(self, packet: FecPacket, near: int) -> bool:
+        """Whether this very parity packet came before; arguments as in `parity`."""
+        block = self._blocks.get((unwrap(packet.base, near), packet.members))
+        return block is not None and packet.index in block.parity
+
+    def parity(self, packet: FecPacket, near: int) -> list[tuple[int, Packet]]:
+        """Take a parity packet.
+
+        Args:
+            packet: It.
+            near: A whole sequence number near those it protects.
+
+        Returns:
+            What can be rebuilt now, by whole number.
+        """
+        base = unwrap(packet.base, near)
+        block = self._blocks.get((base, packet.members))
+        if block is None:
+            members = [base + member for member in packet.members]
+            missing = {number for number in members if number not in self._kept}
+            block = self._blocks[base, packet.members] = _Block(members, missing)
+            self._block_of.update(dict.fromkeys(missing, block))
+        block.parity[packet.index] = packet.payload
+        return self._rebuild(block)
+
+    def forget(self, before: int) -> None:
+        """Drop the oldest blocks, as far as all their packets are older than a whole number."""
+        while self._blocks:
+            key, block = next(iter(self._blocks.items()))
+            if block.members[-1] >= before:
+                return
+            del self._blocks[key]
+            for number in block.missing:
+                self._block_of.pop(number, None)
+
+    def _rebuild(self, block: _Block) -> list[tuple[int, Packet]]:
+        """As soon as there are as many parity packets as holes."""
+        if not block.missing or len(block.missing) > len(block.parity):
+            return []
+        columns = range(len(block.members))
+        there = {i: self._kept[block.members[i]] for i in columns if block.members[i] in self._kept}
+        if len(block.members) - len(there) > len(block.parity):
+            return []  # some have been forgotten meanwhile: too old
+        symbols = {column: fec_packet.symbol(packet) for column, packet in there.items()}
+        block.missing.clear()
+        try:
+            found = rebuild(symbols, block.parity, len(block.members))
+            numbers = {block.members[column]: data for column, data in found.items()}
+            return [(n, fec_packet.from_symbol(data, n & 0xFFFF, self._ssrc)) for n, data in numbers.items()]
+        except (ValueError, OverflowError):  # a damaged packet got in: what comes out is none
+            return []

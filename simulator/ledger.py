@@ -1,0 +1,153 @@
+"""The books of a session: what is final goes out and is forgotten, so a day needs no more memory than a minute.
+
+Journey, fate known        -> PacketRecord, in sending order     -> on_packets, in blocks
+frame shown, all settled   -> FrameDelivery, in display order    -> on_delivery
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from simulator import units
+from simulator.delivery import FrameDelivery, deliver
+from simulator.journey import AnyPacket, Journey, Tally, account, with_copies
+from simulator.media import EncodedFrame
+from simulator.playout import PlayoutBuffer
+from simulator.records import PacketRecord
+
+BLOCK = 16_384  # packet records handed on at once: some hundred kilobytes of Parquet
+
+
+@dataclass(slots=True)
+class _OpenFrame:
+    """A frame of which more may come; `unsent`: media packets that have yet to be sent."""
+
+    frame: int
+    capture_ns: int
+    tokens: int
+    unsent: int
+    journeys: list[Journey] = field(default_factory=list)
+    bytes_feedback: int = 0
+
+
+class Ledger:
+    """Keeps every journey until it is final.
+
+    Args:
+        seed: Of the run, for the records.
+        playout: Says when frames are shown and what was there in time; told when to forget them.
+        on_packets: Called with records in sending order, in blocks of BLOCK.
+        on_delivery: Called with each frame, in display order.
+
+    Attributes:
+        sent: What was sent.
+        duplicated: Copies that the channel made of it.
+        account: Tally of each fate, by what the journeys say.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        playout: PlayoutBuffer,
+        on_packets: Callable[[list[PacketRecord]], None],
+        on_delivery: Callable[[FrameDelivery], None],
+    ) -> None:
+        self._seed, self._playout = seed, playout
+        self._on_packets, self._on_delivery = on_packets, on_delivery
+        self._frames: dict[int, _OpenFrame] = {}  # in display order
+        self._under_way: deque[Journey] = deque()  # in sending order
+        self._records: list[PacketRecord] = []
+        self._number = 0
+        self.sent, self.duplicated = Tally(), Tally()
+        self.account = account(())
+
+    def captured(self, frame: int, capture_ns: int, encoded: EncodedFrame) -> None:
+        """A frame is taken: one media packet a slice will follow, at once or later."""
+        self._frames[frame] = _OpenFrame(frame, capture_ns, encoded.tokens, len(encoded.slices))
+
+    def send(self, frame: int, packet: AnyPacket, now_ns: int) -> Journey:
+        """A packet of a frame sets out: its journey."""
+        size_bytes = packet.size_bytes
+        journey = Journey(packet, self._number, frame, size_bytes, now_ns)
+        self._number += 1
+        open_frame = self._frames[frame]
+        open_frame.journeys.append(journey)
+        if packet.kind == "media":
+            open_frame.unsent -= 1
+        self._under_way.append(journey)
+        self.sent.add(size_bytes)
+        return journey
+
+    def feedback(self, frame: int, size_bytes: int) -> None:
+        """The receiver asked for packets of a frame; if it guessed one that is not open, of the newest."""
+        if self._frames:
+            guessed = self._frames.get(frame) or self._frames[next(reversed(self._frames))]
+            guessed.bytes_feedback += size_bytes
+
+    def settle(self, now_ns: int) -> None:
+        """Hand on what is final: packets whose fate is known, frames shown before now."""
+        while self._frames:
+            frame = next(iter(self._frames.values()))
+            shown = self._playout.render_ns(frame.frame) < now_ns
+            if not shown or frame.unsent or not _all_ended(frame.journeys):
+                break
+            self._close(frame)
+        under_way, records = self._under_way, self._records
+        while under_way and _ended(under_way[0]):
+            for copies, journey in enumerate(with_copies((under_way.popleft(),))):
+                records.append(_record(journey, self._seed))
+                self._count(journey, copy=copies > 0)
+        if len(records) >= BLOCK:
+            self._hand_on()
+
+    def finish(self) -> None:
+        """The session is over: hand on all there is."""
+        for frame in list(self._frames.values()):
+            self._close(frame)
+        self.settle(0)
+        self._hand_on()
+        for journey in with_copies(self._under_way):  # none, or the check of conservation will say so
+            self._count(journey, copy=False)
+
+    def _count(self, journey: Journey, copy: bool) -> None:
+        self.account[journey.fate or "in_flight"].add(journey.size_bytes)
+        if copy:
+            self.duplicated.add(journey.size_bytes)
+
+    def _close(self, frame: _OpenFrame) -> None:
+        number, playout = frame.frame, self._playout
+        in_time, render_ns = playout.packets(number), playout.render_ns(number)
+        self._on_delivery(
+            deliver(number, frame.capture_ns, render_ns, frame.tokens, frame.journeys, in_time, frame.bytes_feedback)
+        )
+        playout.forget(number)
+        del self._frames[number]
+
+    def _hand_on(self) -> None:
+        if self._records:
+            self._on_packets(self._records)
+            self._records = []
+
+
+def _ended(journey: Journey) -> bool:
+    return journey.fate is not None and (not journey.copies or _all_ended(journey.copies))
+
+
+def _all_ended(journeys: list[Journey]) -> bool:
+    return all(_ended(journey) for journey in journeys)
+
+
+def _record(journey: Journey, seed: int) -> PacketRecord:
+    assert journey.fate is not None, journey
+    arrived_ns = journey.arrived_ns
+    return PacketRecord(
+        seed=seed,
+        frame=journey.frame,
+        packet=journey.number,
+        kind=journey.packet.kind,
+        size_bytes=journey.size_bytes,
+        time_sent_ms=units.ns_to_ms(journey.sent_ns),
+        time_arrived_ms=None if arrived_ns is None else units.ns_to_ms(arrived_ns),
+        fate=journey.fate,
+        tokens=journey.packet.tokens,
+    )
