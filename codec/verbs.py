@@ -148,6 +148,13 @@ def train_tokenizer(args: argparse.Namespace) -> None:
     print(args.out / "tokenizer.safetensors")
 
 
+def train_codebooks(args: argparse.Namespace) -> None:
+    """Cluster, count, write a copy of the weights."""
+    from codec.training.export import train_codebooks
+
+    print(f"{args.out}: sha256 {train_codebooks(args.tokenizer, args.data, args.out)}")
+
+
 def train_predictor(args: argparse.Namespace) -> None:
     """Train; the trainer exports by itself."""
     from codec.training import predictor
