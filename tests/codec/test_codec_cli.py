@@ -71,7 +71,15 @@ def test_a_picture_goes_to_a_file_and_back_at_its_own_size(
     assert open_image(back).shape == (50, 70, 3)
 
 
-@pytest.mark.parametrize("rate", [(), ("--bpp", 0.2), ("--ratios", "20%,0.3,0.5"), ("--codebook", 8)])
+@pytest.mark.parametrize("limit", [("--bpp", 0.2), ("--kbytes", 0.0875)])
+def test_a_file_is_as_large_as_was_asked_for(limit: tuple[object, ...], image: Path, weights: Path) -> None:
+    out = image.with_suffix(".vqs")
+    for count in (1, 3):
+        assert run("encode", image, out, *limit, "--slices", count, "--weights", weights) == 0
+        assert 82 <= out.stat().st_size <= 87
+
+
+@pytest.mark.parametrize("rate", [(), ("--ratios", "20%,0.3,0.5"), ("--codebook", 8)])
 @pytest.mark.parametrize("entropy_model", MODELS)
 def test_every_rate_and_entropy_model_shows_the_same_picture_in_one_or_many_slices(
     rate: tuple[object, ...], entropy_model: str, image: Path, weights: Path, tmp_path: Path
