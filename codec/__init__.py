@@ -22,6 +22,7 @@ slices        one slice: flags, payload, checksum
 bitstream     Tokens <-> slices that decode alone; the .vqs file
 predictor     masked transformer: what a hole probably holds
 conceal       tokens with holes -> guesses and confidence
+latents       tokens -> what the decoder sees at its three grids
 decoder       codewords, granularity, confidence -> picture
 quality       picture against picture
 perceptual    `squeeze`, a perceptual distance on weights the user points at
