@@ -4,19 +4,25 @@ cli           python -m codec encode | decode | evaluate | info | train: options
 verbs         what they do
 images        files of any kind <-> uint8 [H, W, 3], padding to whole blocks
 model         Codec: the main path, in one file
-rate          a rate in bits per pixel -> shares of the three granularities
+rate          a rate in bits per pixel -> which blocks are split or fine, which codebooks they take
+chain         nested ways to send a picture, and what each costs
+index_maps    all indices that a picture may send
 granularity   information density -> which block is coarse, medium, fine
 encoder       picture -> unit vectors at three grids
 quantizer     unit vectors <-> indices
+codebook      smaller codebooks from one, by k-means
 tokens        Tokens: index, level, known
 quadtree      levels of a block's quarters <-> levels of its tokens
+books         which block takes which coarse codebook
 interleave    which block travels in which slice
 entropy       symbols <-> bytes
+granularity_map  which blocks are split, as symbols
 payload       granularity and indices of some blocks <-> bytes
 slices        one slice: flags, payload, checksum
 bitstream     Tokens <-> slices that decode alone; the .vqs file
 predictor     masked transformer: what a hole probably holds
 conceal       tokens with holes -> guesses and confidence
+latents       tokens -> what the decoder sees at its three grids
 decoder       codewords, granularity, confidence -> picture
 quality       picture against picture
 perceptual    `squeeze`, a perceptual distance on weights the user points at

@@ -24,13 +24,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codec import entropy, interleave
+from codec import entropy, granularity_map, interleave
 from codec.books import check_codes
 from codec.config import BLOCK
 from codec.entropy import Tables
 from codec.errors import BitstreamError, RequestError
-from codec.payload import declared_tokens
-from codec.slices import CHECKSUM, MAX_SLICES, Flags, Place, decode_slice, encode_slice, flags_size
+from codec.payload import declared_kinds
+from codec.slices import CHECKSUM, MAX_SLICES, Flags, Place, check_length, decode_slice, encode_slice, flags_size
 from codec.tokens import Part, Tokens, merge, select
 
 MIN_SIDE, MAX_SIDE = BLOCK, 16384  # 16384: the counts in a payload stay within the coder's 24 bits
@@ -135,12 +135,14 @@ class VqsFile:
         model: First 2 bytes of the model hash.
         flags: Common to all slices.
         slices: All of them, in order.
+        map_bits: What the granularity costs, of all slices.
     """
 
     size: tuple[int, int]
     model: bytes
     flags: Flags
     slices: tuple[TokenSlice, ...]
+    map_bits: float
 
 
 def write_vqs(size: tuple[int, int], slices: Sequence[TokenSlice], model_hash: bytes) -> bytes:
@@ -181,13 +183,17 @@ def overhead_bytes(payloads: NDArray[np.int64], cut: NDArray[np.bool_], file: bo
     return total
 
 
-def read_vqs(data: bytes, name: str = "stream", model_hash: bytes | None = None) -> VqsFile:
+def read_vqs(
+    data: bytes, name: str = "stream", model_hash: bytes | None = None, tables: Tables | None = None
+) -> VqsFile:
     """The bytes of a .vqs file to its slices, which are not decoded yet: that is for `assemble`.
 
     Args:
         data: The whole file.
         name: What to call it in errors.
         model_hash: Digest of the weights at hand; None takes a file of any.
+        tables: Probabilities of these weights: slices too short for the declared size are refused, before
+            anything of that size is set up.
 
     Raises:
         BitstreamError: If it is no .vqs file, of another version or model, cut short, or too long.
@@ -212,11 +218,19 @@ def read_vqs(data: bytes, name: str = "stream", model_hash: bytes | None = None)
         rule = f"the weights at hand are {model_hash[:MODEL_BYTES].hex()}"
         raise BitstreamError(f"{name}, offset 8, model", rule, model.hex(), "Point at the weights it was made with")
     flags, start = _flags(data, byte, name)
-    slices = [
-        TokenSlice(index, count, _declared(body, grid, index, count, flags), flags.pack() + body)
-        for index, body in enumerate(_split(data, start, count, name))
-    ]
-    return VqsFile((height, width), model, flags, tuple(slices))
+    slices, map_cost = [], 0
+    for index, (offset, body) in enumerate(_split(data, start, count, name)):
+        blocks = interleave.part_size(grid[0] * grid[1], count, index)
+        if tables is not None:
+            where = f"{name}, offset {offset}, payload of slice {index}"
+            check_length(where, len(body) - CHECKSUM.size, blocks, flags, tables)
+        try:
+            kinds = declared_kinds(body[: -CHECKSUM.size], blocks, flags.mixed)
+        except BitstreamError:  # damaged, as `assemble` will find: the others may be whole
+            kinds = np.zeros(granularity_map.KINDS, np.int64)
+        map_cost += int(granularity_map.cost(kinds)[0]) if flags.mixed else 0
+        slices.append(TokenSlice(index, count, granularity_map.tokens_of(kinds), flags.pack() + body))
+    return VqsFile((height, width), model, flags, tuple(slices), map_cost / (1 << entropy.UNIT_BITS))
 
 
 def _flags(data: bytes, byte: int, name: str) -> tuple[Flags, int]:
@@ -228,13 +242,8 @@ def _flags(data: bytes, byte: int, name: str) -> tuple[Flags, int]:
     return parsed, start
 
 
-def _declared(body: bytes, grid: tuple[int, int], index: int, count: int, flags: Flags) -> int:
-    blocks = interleave.part_size(grid[0] * grid[1], count, index)
-    return declared_tokens(body[: -CHECKSUM.size], blocks, flags.mixed)
-
-
-def _split(data: bytes, offset: int, count: int, name: str) -> list[bytes]:
-    """Payload and checksum of each slice of a file; nothing may be missing or left over."""
+def _split(data: bytes, offset: int, count: int, name: str) -> list[tuple[int, bytes]]:
+    """Offset, payload and checksum of each slice of a file; nothing may be missing or left over."""
     bodies = []
     for index in range(count):
         where = f"{name}, offset {offset}, length of slice {index}"
@@ -243,7 +252,7 @@ def _split(data: bytes, offset: int, count: int, name: str) -> list[bytes]:
         if not CHECKSUM.size <= length <= len(data) - start:
             rule = f"must be from {CHECKSUM.size} to {len(data) - start}, the bytes that are left"
             raise BitstreamError(where, rule, length, "The file is cut short or damaged")
-        bodies.append(data[start:offset])
+        bodies.append((start, data[start:offset]))
     if offset != len(data):
         raise BitstreamError(f"{name}, offset {offset}", "the file must end here", f"{len(data) - offset} more bytes")
     return bodies

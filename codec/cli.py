@@ -141,7 +141,7 @@ def _add_info(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.description = "First the tokenizer, then the predictor on its tokens."
+    parser.description = "First the tokenizer, then the predictor on its tokens. Smaller codebooks at any time."
     networks = parser.add_subparsers(title="networks", metavar="NETWORK", required=True)
     tokenizer = networks.add_parser("tokenizer", help="encoder, codebooks and decoder")
     tokenizer.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: adds a perceptual loss")
@@ -153,6 +153,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     predictor.add_argument(
         "--tokenizer", type=Path, required=True, metavar="FILE", help="the tokenizer.safetensors whose tokens to learn"
     )
+    codebooks = networks.add_parser("codebooks", help="the smaller coarse codebooks of a finished tokenizer")
+    codebooks.add_argument("data", type=Path, metavar="DATA_DIR", help="photographs, searched recursively")
+    codebooks.add_argument("--tokenizer", type=Path, required=True, metavar="FILE", help="its tokenizer.safetensors")
+    codebooks.add_argument("--out", type=Path, required=True, metavar="FILE", help="the tokenizer.safetensors to write")
+    codebooks.set_defaults(verb=verbs.train_codebooks)
     for network, verb in ((tokenizer, verbs.train_tokenizer), (predictor, verbs.train_predictor)):
         network.add_argument("data", type=Path, metavar="DATA_DIR", help="photographs, searched recursively")
         network.add_argument("--out", type=Path, required=True, metavar="RUN_DIR", help="checkpoint, log, weights")

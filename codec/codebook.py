@@ -98,13 +98,13 @@ def joined(codewords: list[Tensor], counts: list[Tensor], dimensions: int) -> di
 
 
 def split_books(codebook: Tensor, codewords: Tensor) -> tuple[SubCodebook, ...]:
-    """The stored codewords as codebooks, the largest first; `codebook` [K, D] tells the members.
-
-    Raises:
-        ValueError: If there are not K/2 + K/4 + ... + 8 of them.
-    """
-    parts = codewords.split(smaller_sizes(len(codebook)))
-    return tuple(SubCodebook(part, nearest(codebook, part)) for part in parts)
+    """The stored codewords as codebooks, the largest first; `codebook` [K, D] tells the members."""
+    books, start = [], 0
+    for size in smaller_sizes(len(codebook)):
+        words = codewords[start : start + size]
+        books.append(SubCodebook(words, nearest(codebook, words)))
+        start += size
+    return tuple(books)
 
 
 def _spread(points: Tensor, weight: Tensor, size: int, generator: torch.Generator) -> Tensor:

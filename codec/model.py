@@ -21,7 +21,7 @@ from torch import Tensor
 
 from codec import checkpoint
 from codec.bitstream import TokenSlice, assemble, encode_slices
-from codec.codebook import CODEWORDS, HISTOGRAM, SubCodebook, split_books, with_coarse_books
+from codec.codebook import CODEWORDS, HISTOGRAM, SubCodebook, smaller_sizes, split_books, with_coarse_books
 from codec.conceal import conceal
 from codec.config import BLOCK, CodecConfig
 from codec.decoder import Decoder
@@ -87,11 +87,12 @@ class Codec:
         self.coarse_books = self._books(codewords)
 
     def _books(self, codewords: Tensor) -> tuple[SubCodebook, ...]:
+        """The smaller coarse codebooks, which must be as many as the tables know."""
         codebook = self.quantizer.codebook[0]
-        books = split_books(codebook, codewords.to(codebook.device))
-        if [len(book.codewords) for book in books] != [len(row) for row in self.tables.coarse]:
-            raise CheckpointError(str(self.source), "as many coarse codewords as counts are needed", len(codewords))
-        return books
+        sizes = smaller_sizes(len(codebook))
+        if len(codewords) != sum(sizes) or [len(row) for row in self.tables.coarse] != sizes:
+            raise CheckpointError(str(self.source), f"coarse codebooks of {sizes} are needed", len(codewords))
+        return split_books(codebook, codewords.to(codebook.device))
 
     @classmethod
     def load(cls, folder: Path | None = None, device: str = "cpu") -> "Codec":

@@ -61,15 +61,17 @@ def read_payload(
     return level, index
 
 
-def declared_tokens(payload: bytes, blocks: int, mixed: bool) -> int:
-    """Tokens of so many blocks, as the counts of a payload say; needs no tables.
+def declared_kinds(payload: bytes, blocks: int, mixed: bool) -> NDArray[np.int64]:
+    """Blocks of each kind (codec/granularity_map.py), int64 [6], as the counts of a payload say; needs no tables.
 
     Raises:
         BitstreamError: If no blocks have these bytes.
     """
-    if not mixed:
-        return blocks
-    return granularity_map.tokens_of(granularity_map.read_counts(SymbolReader(payload), blocks))
+    if mixed:
+        return granularity_map.read_counts(SymbolReader(payload), blocks)
+    kinds = np.zeros(granularity_map.KINDS, np.int64)
+    kinds[0] = blocks
+    return kinds
 
 
 def _groups(level: NDArray[np.uint8], book: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.int64], int, int]]:

@@ -118,7 +118,7 @@ def allocate_for_bpp(bpp: float, pixels: int, given: Candidates, packing: Packin
     if size_at(weigh, last) > limit or given.flat:
         step = last if size_at(weigh, last) <= limit else largest_fit(last, limit, weigh)
         if step is None and packing.file:
-            raise _out_of_reach(bpp, 8 * size_at(weigh, 0) / pixels, "the least")
+            raise _out_of_reach(bpp, math.ceil(8e4 * size_at(weigh, 0) / pixels) / 1e4, "the least")
         whole, cut = divmod(step or 0, CUTS)
         return Allocation(quarters, Books(start - whole, cut))
     splitting, order = _splitting(given, packing, tables)
@@ -126,7 +126,7 @@ def allocate_for_bpp(bpp: float, pixels: int, given: Candidates, packing: Packin
     if packing.file:
         most = 8 * size_at(weigh, splitting.last) / pixels
         if bpp > max(most, math.log2(tables.codes) / FINEST**2):
-            raise _out_of_reach(bpp, most, "the most")
+            raise _out_of_reach(bpp, math.floor(1e4 * most) / 1e4, "the most")
     step = largest_fit(splitting.last, limit, weigh)
     done = order[: np.searchsorted(splitting.step, step or 0, side="right")]
     return Allocation(_upgraded(done, quarters.shape), Books())

@@ -117,13 +117,8 @@ def decode_slice(data: bytes, place: Place, tables: Tables) -> Part:
     body = _checked(data, place)
     head = flags_size(body[0])
     flags, payload = Flags.parse(body[:head], str(place)), body[head:]
-    if flags.books.book >= tables.books:
-        raise BitstreamError(f"{place}, offset 0, flags", f"book must be below {tables.books}", flags.books.book)
     size = interleave.part_size(place.grid[0] * place.grid[1], place.count, place.index)
-    # Payloads are no shorter than their information: set nothing up for what cannot be.
-    least = size * tables.least_bits(flags.entropy_model, {flags.books.book, max(0, flags.books.book - 1)})
-    if 8 * len(payload) < 0.99 * least:
-        raise BitstreamError(f"{place}, offset {head}, payload", f"too short for {size} blocks", len(payload))
+    check_length(f"{place}, offset {head}, payload", len(payload), size, flags, tables)
     blocks = interleave.partition(place.grid, place.count, flags.interleave)[place.index]
     book = book_of_block(place.grid, flags.books)[blocks]
     try:
@@ -131,6 +126,19 @@ def decode_slice(data: bytes, place: Place, tables: Tables) -> Part:
     except BitstreamError as error:
         raise BitstreamError(f"{place}, offset {head}, {error.args[0]}", *error.args[1:]) from error
     return Part(blocks, level, index, flags.books)
+
+
+def check_length(where: str, size_bytes: int, blocks: int, flags: Flags, tables: Tables) -> None:
+    """Payloads are no shorter than their information: set nothing up for what cannot be.
+
+    Raises:
+        BitstreamError: If so many blocks cannot be in so few bytes, or the tables know no such book.
+    """
+    book = flags.books.book
+    if book >= tables.books:
+        raise BitstreamError(where, f"of a book below {tables.books}", book, "Use the weights it was made with")
+    if 8 * size_bytes < 0.99 * blocks * tables.least_bits(flags.entropy_model, {book, max(0, book - 1)}):
+        raise BitstreamError(where, f"too short for {blocks} blocks", size_bytes)
 
 
 def _checked(data: bytes, place: Place) -> bytes:

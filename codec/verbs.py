@@ -13,6 +13,7 @@ from codec.errors import BitstreamError, RequestError
 
 if TYPE_CHECKING:
     from codec.bitstream import VqsFile
+    from codec.model import Codec
     from codec.tokens import Books, Tokens
 
 
@@ -43,11 +44,12 @@ def _levels(tokens: "Tokens") -> str:
     return f"{len(tokens)} tokens ({counts[0]} coarse, {counts[1]} medium, {counts[2]} fine)"
 
 
-def _read(path: Path, model_hash: bytes | None) -> "VqsFile":
+def _read(path: Path, codec: "Codec | None" = None) -> "VqsFile":
     from codec.bitstream import read_vqs
 
+    known = (None, None) if codec is None else (codec.hash, codec.tables)
     try:
-        return read_vqs(path.read_bytes(), str(path), model_hash)
+        return read_vqs(path.read_bytes(), str(path), *known)
     except OSError as error:
         raise BitstreamError(str(path), f"cannot be read ({error.strerror})", "", "Check the path") from error
 
@@ -63,9 +65,9 @@ def decode(args: argparse.Namespace) -> None:
 
     if args.out.suffix.lower() != ".png":
         raise RequestError(str(args.out), "pictures are written as PNG", args.out.suffix, "Let the name end in .png")
-    _read(args.file, None)  # a damaged file is told before weights are loaded
+    _read(args.file)  # a damaged file is told before weights are loaded
     codec = Codec.load(args.weights)
-    file = _read(args.file, codec.hash)
+    file = _read(args.file, codec)
     absent = sorted(set(args.drop_slices) - set(range(len(file.slices))))
     if absent:
         raise RequestError("--drop-slices", f"slices are numbered from 0 to {len(file.slices) - 1}", absent[0])
@@ -108,7 +110,7 @@ def info(args: argparse.Namespace) -> None:
 
         facts = Codec.load(args.weights).describe()
     else:
-        facts = _facts(_read(args.file, None), args.file.stat().st_size)
+        facts = _facts(_read(args.file), args.file.stat().st_size)
     for name, value in facts.items():
         print(f"{name:<18} {value}")
 
@@ -121,6 +123,7 @@ def _facts(file: "VqsFile", size_bytes: int) -> dict[str, Any]:
         "bits per pixel": f"{8 * size_bytes / (height * width):.4f}",
         "tokens": sum(piece.tokens for piece in file.slices),
         "granularity": "mixed" if file.flags.mixed else "all coarse",
+        "granularity map": f"{file.map_bits / 8:.0f} bytes, {file.map_bits / (height * width):.4f} bits per pixel",
         "coarse codebook": _codebook(file.flags.books),
         "entropy model": file.flags.entropy_model,
         "slices": f"{len(file.slices)} ({file.flags.interleave})",
@@ -131,9 +134,8 @@ def _facts(file: "VqsFile", size_bytes: int) -> dict[str, Any]:
 
 def _codebook(books: "Books") -> str:
     """Sizes of the coarse codebooks; the file does not say what K is, its weights do."""
-    if books.cut:
-        return f"K/{1 << books.book} codewords, K/{1 << books.book - 1} for {books.cut / 255:.1%} of the blocks"
-    return f"K/{1 << books.book} codewords" if books.book else "K codewords"
+    smaller, larger = (f"K/{1 << book}" if book else "K" for book in (books.book, max(0, books.book - 1)))
+    return f"{smaller} codewords" + (f", {larger} for {books.cut / 255:.1%} of the blocks" if books.cut else "")
 
 
 def train_tokenizer(args: argparse.Namespace) -> None:
@@ -146,6 +148,13 @@ def train_tokenizer(args: argparse.Namespace) -> None:
         args.data, args.out, args.squeeze, recipe, CodecConfig(), args.resume, args.stop_after, args.predictor
     )
     print(args.out / "tokenizer.safetensors")
+
+
+def train_codebooks(args: argparse.Namespace) -> None:
+    """Cluster, count, write a copy of the weights."""
+    from codec.training.export import train_codebooks
+
+    print(f"{args.out}: sha256 {train_codebooks(args.tokenizer, args.data, args.out)}")
 
 
 def train_predictor(args: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from codec.model import Codec
 from codec.perceptual import Squeeze
 from codec.quality import QUICK
 from codec.quality import measure as measure_quality
-from codec.rate import ALL_COARSE
+from codec.rate import ALL_COARSE, Packing
 from codec.tokens import Tokens, block_of
 from simulator.errors import MediaError
 from simulator.media import DecodedFrame, EncodedFrame, Slice
@@ -30,7 +30,7 @@ class VqMedia:
     """Multi-granularity VQ tokens, range coded, concealed by the masked transformer.
 
     Args:
-        bpp: Requested bits per pixel of the tokens, from 0.039; or
+        bpp: Requested bits per pixel of the slices, from 0.012 to 0.6; or
         ratios: (fine, medium, coarse) shares of area. Default: all coarse.
         entropy: "static" or "uniform".
         weights: Folder of weights; default: those shipped.
@@ -65,7 +65,8 @@ class VqMedia:
         """Pictures uint8 [T, H, W, 3] to encoded frames; see `MediaCodec.encode`."""
         size = (frames.shape[1], frames.shape[2])
         try:
-            tokens = self._codec.encode_batch(frames, self._ratios, self._bpp)
+            packing = Packing(slices, interleave, self._entropy, file=False)
+            tokens = self._codec.encode_batch(frames, self._ratios, self._bpp, packing=packing)
             coded = [self._codec.to_slices(t, slices, interleave, self._entropy) for t in tokens]
         except CodecError as error:
             raise MediaError(*error.args) from error

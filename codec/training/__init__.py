@@ -7,6 +7,7 @@ masks         which blocks a training picture loses
 run           what every training run shares: schedule, log, checkpoint
 tokenizer     encoder, codebooks and decoder
 token_maps    photographs as tokens
+codebooks     the smaller coarse codebooks
 export        from a run to weights that ship
 predictor     the masked transformer
 """

@@ -1,4 +1,4 @@
-"""From a training run to weights that ship: half precision, with integer histograms of the indices."""
+"""From a training run to weights that ship: half precision, with smaller codebooks and integer histograms."""
 
 from pathlib import Path
 
@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from codec import checkpoint
-from codec.config import CodecConfig
+from codec.config import BLOCK, CodecConfig
 from codec.encoder import Encoder
 from codec.layers import channels_last
 from codec.quantizer import Quantizer
+from codec.training.codebooks import coarse_books, coarse_features
+from codec.training.data import load_photographs
 from codec.training.token_maps import histograms, token_maps
 
 COUNTED = 500  # photographs in the histograms: at 700 blocks each, some 350 coarse tokens a codeword
@@ -33,7 +35,7 @@ def export_tokenizer(
     photographs: list[NDArray[np.uint8]],
     steps: int,
 ) -> str:
-    """Write encoder, codebooks, decoder and histograms; returns the hash (hex).
+    """Write encoder, codebooks, the smaller ones too, decoder and histograms; returns the hash (hex).
 
     Args:
         path: The safetensors file.
@@ -43,7 +45,34 @@ def export_tokenizer(
         steps: Training steps, noted in the file.
     """
     front = frozen_front(config, tensors)
-    some = photographs[:: -(-len(photographs) // COUNTED)]
+    some = _counted(photographs)
     counts = histograms((token_maps(*front, photograph) for photograph in some), config.codes)
-    tables = {"histogram": torch.from_numpy(counts)}
+    tables = {"histogram": torch.from_numpy(counts)} | _books(front, some)
     return checkpoint.save(path, "tokenizer", config, {**tensors, **tables}, {"steps": str(steps)})
+
+
+def train_codebooks(tokenizer_weights: Path, photographs_folder: Path, out: Path) -> str:
+    """Write a copy of an exported tokenizer with smaller coarse codebooks made anew; returns the hash (hex).
+
+    Args:
+        tokenizer_weights: The safetensors file to copy; encoder, codebooks and decoder stay as they are.
+        photographs_folder: PNG, JPEG or WebP files, searched recursively; at most 500, evenly chosen, are counted.
+        out: The safetensors file to write.
+
+    Raises:
+        ImageError: If there are no photographs.
+        CheckpointError: If the weights cannot be read.
+    """
+    config, tensors, _ = checkpoint.load(tokenizer_weights, "tokenizer")
+    photographs = _counted(load_photographs(photographs_folder, BLOCK))
+    books = _books(frozen_front(config, tensors), photographs)
+    return checkpoint.save(out, "tokenizer", config, tensors | books, {"codebooks": f"{len(photographs)} photographs"})
+
+
+def _counted(photographs: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    return photographs[:: -(-len(photographs) // COUNTED)]
+
+
+def _books(front: tuple[Encoder, Quantizer], photographs: list[NDArray[np.uint8]]) -> dict[str, Tensor]:
+    encoder, quantizer = front
+    return coarse_books(quantizer.codebook[0], (coarse_features(encoder, photograph) for photograph in photographs))

@@ -6,6 +6,11 @@ format gets a golden of its own beside it.
 
 import dataclasses
 import json
+import re
+import time
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +18,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codec.bitstream import TokenSlice, VqsFile, assemble, encode_slices, read_vqs, write_vqs
+from codec.bitstream import (
+    TokenSlice,
+    VqsFile,
+    assemble,
+    encode_slices,
+    grid_of,
+    overhead_bytes,
+    read_vqs,
+    write_vqs,
+)
 from codec.books import book_of_block, check_codes
 from codec.entropy import MODELS, Tables
 from codec.errors import BitstreamError, RequestError
-from codec.interleave import METHODS
+from codec.interleave import METHODS, STEP_DOWN, STEP_RIGHT
 from codec.slices import Flags, Place, decode_slice
 from codec.tokens import FULL, Books, Tokens, block_of, from_dense
 from tests.codec.made import CODES, HASH, OTHER_HASH, TABLES, any_tokens, random_tokens, skewed_tables
@@ -115,7 +129,7 @@ def sealed(body: bytes, grid: tuple[int, int]) -> bytes:
     ("body", "grid", "message"),
     [
         (b"\x02", (5, 6), "offset 0, flags: entropy model must be below 2, got 2"),
-        (b"\x40\x00", (5, 6), "offset 0, flags: book must be below 4, got 4"),
+        (b"\x40\x00", (5, 6), "offset 2, payload: of a book below 4, got 4"),
         (b"\x30\xff", (5, 6), "offset 1, cut: must be below 255, got 255"),
         (b"\x00" + bytes(16), (1024, 1024), "offset 1, payload: too short for 1048576 blocks"),
         (b"\x10\x80" + bytes(10), (1024, 1024), "offset 2, payload: too short for 1048576 blocks"),
@@ -224,17 +238,97 @@ def test_no_cut_or_single_bit_of_a_file_gives_a_wrong_token() -> None:
             read_vqs(FILE[:length])
 
 
-def test_a_huge_declared_picture_is_refused_before_anything_is_set_up() -> None:
-    data = patched(4, b"\x40\x00\x40\x00")  # 16384x16384
-    file = read_vqs(data)
-    got = [decode_error(piece, (1024, 1024)) for piece in file.slices]
-    assert all("checksum" in message for message in got)
+def peak_bytes(work: Callable[[], object]) -> int:
+    """Most memory that numpy and Python held at a time, beyond what they held before."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
-def decode_error(piece: TokenSlice, grid: tuple[int, int]) -> str:
-    with pytest.raises(BitstreamError) as caught:
-        decode_slice(piece.data, Place(piece.index, piece.count, grid, HASH), TABLES)
-    return str(caught.value)
+def test_a_tiny_file_that_declares_a_huge_picture_is_refused_before_anything_is_set_up() -> None:
+    data = patched(4, b"\x40\x00\x40\x00")  # 16384x16384: a map of its blocks alone would take 8 MB
+
+    def refuse() -> None:
+        with pytest.raises(BitstreamError, match=r"offset 13, payload of slice 0: too short for 262144 blocks"):
+            read_vqs(data, "stream", HASH, TABLES)
+
+    refuse()
+    assert peak_bytes(refuse) < 100_000
+
+
+def seconds(work: Callable[[], object], times: int = 5) -> float:
+    """Processor time of the fastest of some calls."""
+    spent = []
+    for _ in range(times):
+        start = time.process_time()
+        work()
+        spent.append(time.process_time() - start)
+    return min(spent)
+
+
+def test_no_bytes_cost_more_than_a_valid_stream_of_the_size_they_declare() -> None:
+    grid = (40, 48)
+    finest = encode_slices(random_tokens(grid, 1, 1), 1, "raster", "static", TABLES, HASH)
+    valid = [finest, encode_slices(random_tokens(grid, 0.5, 0.5), 1, "raster", "static", TABLES, HASH)]
+    works = [partial(assemble, grid, slices, TABLES, HASH) for slices in valid]
+    limit_s, limit_bytes = max(map(seconds, works)), max(map(peak_bytes, works))
+    rng = np.random.default_rng(8)
+    length = len(finest[0].data) - 3
+    for flags in (b"\x00", b"\x04", b"\x05", b"\x35\x50"):
+        for noise in (rng.bytes(length), bytes(length), b"\xff" * length, rng.bytes(length // 5)):
+            work = partial(assemble, grid, [TokenSlice(0, 1, 0, sealed(flags + noise, grid))], TABLES, HASH)
+            assert seconds(work) < 2 * limit_s
+            assert peak_bytes(work) < 1.2 * limit_bytes
+
+
+def test_slices_of_other_codebooks_than_the_first_are_damaged() -> None:
+    grid = (5, 6)
+    mine, other = (slices_of(random_tokens(grid, books=books)) for books in (FULL, Books(1)))
+    got, corrupt = joined(random_tokens(grid), [mine[0], other[1], mine[2]])
+    assert corrupt == 1 and got.books == FULL and got.known.sum() == mine[0].tokens + mine[2].tokens
+
+
+@given(st.binary(max_size=60), st.sampled_from([b"", b"VQ\x02", FILE[:10], FILE[:12], FILE[:40]]))
+def test_any_bytes_are_a_valid_picture_or_an_error_that_names_offset_and_field(tail: bytes, head: bytes) -> None:
+    try:
+        file = read_vqs(head + tail, "x.vqs", HASH, TABLES)
+    except BitstreamError as error:
+        assert re.match(r"x\.vqs, offset \d+(, [a-z ]+\d*)?: ", str(error))
+        return
+    grid = grid_of(file.size)
+    tokens, corrupt = assemble(grid, file.slices, TABLES, HASH)
+    check_codes(tokens, CODES)  # and Tokens checked themselves
+    assert corrupt + bool(tokens.known.any()) >= 1
+
+
+@pytest.mark.parametrize("count", [1, 4, 16])
+@pytest.mark.parametrize(
+    ("split", "fine", "books"), [(0, 0, FULL), (0, 0, Books(2, 9)), (0.5, 0.3, FULL), (1, 1, FULL)]
+)
+def test_a_container_adds_12_bytes_and_4_a_slice_at_most(count: int, split: float, fine: float, books: Books) -> None:
+    tables = skewed_tables(1024)
+    tokens = random_tokens((32, 48), split, fine, tables=tables, books=books)
+    slices = encode_slices(tokens, count, "low_discrepancy", "static", tables, HASH)
+    file = write_vqs((512, 768), slices, HASH)
+    head = 2 if books.book else 1
+    payloads = sum(len(piece.data) - head - 2 for piece in slices)
+    assert len(file) - payloads <= 12 + 4 * count
+    assert sum(len(piece.data) for piece in slices) - payloads <= 4 * count
+    sizes = np.array([[len(piece.data) - head - 2 for piece in slices]])
+    assert overhead_bytes(sizes, np.array([head == 2]), True)[0] == len(file) - payloads
+
+
+@pytest.mark.slow
+def test_coding_reaches_five_and_three_million_tokens_a_second() -> None:
+    tables = skewed_tables(1024)
+    tokens = random_tokens((128, 192), 1, 1, tables=tables)  # 393,216 fine tokens: 3072x2048 pixels
+    slices: list[TokenSlice] = []
+    encode_s = seconds(lambda: slices.extend(encode_slices(tokens, 4, "low_discrepancy", "static", tables, HASH)))
+    decode_s = seconds(lambda: assemble((128, 192), slices[:4], tables, HASH))
+    assert len(tokens) / encode_s >= 5e6 and len(tokens) / decode_s >= 3e6
 
 
 def test_requests_that_cannot_be_met_are_refused() -> None:
@@ -278,6 +372,13 @@ def write_goldens() -> None:
         facts = {"counts": counts, "coarse_counts": coarse_counts, "books": books}
         facts |= {"level": tokens.level.tolist(), "index": tokens.index.tolist()}
         (GOLDEN / f"v2_{name}.json").write_text(json.dumps(facts) + "\n")
+
+
+def test_the_file_in_the_documentation_is_the_golden_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "bitstream.md").read_text()
+    dump = re.findall(r"^    [0-9a-f]{2}  ((?:[0-9a-f]{2} ?)+)$", text, re.MULTILINE)
+    assert str(STEP_RIGHT) in text and str(STEP_DOWN) in text
+    assert bytes.fromhex("".join(dump)) == (GOLDEN / "v2_all.vqs").read_bytes()
 
 
 @pytest.mark.parametrize("name", GOLDENS)

@@ -71,7 +71,15 @@ def test_a_picture_goes_to_a_file_and_back_at_its_own_size(
     assert open_image(back).shape == (50, 70, 3)
 
 
-@pytest.mark.parametrize("rate", [(), ("--bpp", 0.05), ("--ratios", "20%,0.3,0.5")])
+@pytest.mark.parametrize("limit", [("--bpp", 0.2), ("--kbytes", 0.0875)])
+def test_a_file_is_as_large_as_was_asked_for(limit: tuple[object, ...], image: Path, weights: Path) -> None:
+    out = image.with_suffix(".vqs")
+    for count in (1, 3):
+        assert run("encode", image, out, *limit, "--slices", count, "--weights", weights) == 0
+        assert 82 <= out.stat().st_size <= 87
+
+
+@pytest.mark.parametrize("rate", [(), ("--ratios", "20%,0.3,0.5"), ("--codebook", 8)])
 @pytest.mark.parametrize("entropy_model", MODELS)
 def test_every_rate_and_entropy_model_shows_the_same_picture_in_one_or_many_slices(
     rate: tuple[object, ...], entropy_model: str, image: Path, weights: Path, tmp_path: Path
@@ -186,6 +194,7 @@ def test_mistakes_end_in_one_line_and_exit_code_two(
         ("written as PNG, got '.jpg'", ("decode", stream, tmp_path / "x.jpg", *use)),
         ("no PNG, JPEG or WebP", ("evaluate", weights, *use)),
         ("no PNG, JPEG or WebP", ("train", "tokenizer", weights, "--out", tmp_path / "run")),
+        ("no such weights", ("train", "codebooks", image.parent, "--out", out, "--tokenizer", out)),
         ("required: --tokenizer", ("train", "predictor", weights, "--out", tmp_path / "run")),
         ("no such weights", ("train", "predictor", image.parent, "--out", tmp_path / "run", "--tokenizer", out)),
     ]
@@ -233,6 +242,7 @@ def test_training_by_hand_makes_weights_that_load(tmp_path: Path, monkeypatch: p
     save_png(photos / "photo.png", photograph(256, 272))
     monkeypatch.setattr("codec.config.CodecConfig", lambda: TINY)
     words = ("--batch", 1, "--seed", 5)
+    books = tmp_path / "books.safetensors"
     assert run("train", "tokenizer", photos, "--out", tokens, "--steps", 2, "--stop-after", 1, *words) == 0
     assert run("train", "tokenizer", photos, "--out", tokens, "--steps", 2, *words) == 2  # a run is there
     assert run("train", "tokenizer", photos, "--out", tokens, "--steps", 2, "--resume", *words) == 0
@@ -240,6 +250,11 @@ def test_training_by_hand_makes_weights_that_load(tmp_path: Path, monkeypatch: p
     assert run("train", "predictor", photos, "--out", guesses, "--tokenizer", made, "--steps", 1, *words) == 0
     (tokens / "predictor.safetensors").write_bytes((guesses / "predictor.safetensors").read_bytes())
     assert Codec.load(tokens).config == TINY
+    before = made.read_bytes()
+    assert run("train", "codebooks", photos, "--tokenizer", made, "--out", books) == 0
+    # Of the same photographs come the same codebooks that the trainer exported.
+    assert checkpoint.load(books, "tokenizer")[2] == checkpoint.load(made, "tokenizer")[2]
+    assert made.read_bytes() == before
 
 
 def test_a_stopped_run_says_how_to_go_on(

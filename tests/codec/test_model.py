@@ -59,6 +59,26 @@ def test_saved_weights_load_and_decode_alike(tmp_path: Path) -> None:
     assert codec.hash != fresh.hash  # real hash against the made-up one
 
 
+def test_weights_without_smaller_codebooks_derive_them_and_say_so_in_their_hash(tmp_path: Path) -> None:
+    write(tmp_path)
+    path, whole = tmp_path / "tokenizer.safetensors", Codec.load(tmp_path)
+    stored = {n: t for n, t in checkpoint.load(path, "tokenizer")[1].items() if not n.startswith("coarse_")}
+    checkpoint.save(path, "tokenizer", TINY, stored, {})
+    derived = Codec.load(tmp_path)
+    assert derived.hash == whole.hash != checkpoint.load(path, "tokenizer")[2]
+    assert torch.equal(derived.coarse_books[0].codewords, whole.coarse_books[0].codewords)
+
+
+def test_smaller_codebooks_of_another_count_are_refused(tmp_path: Path) -> None:
+    write(tmp_path)
+    tokenizer, _ = tiny_tensors()
+    for name in ("coarse_codewords", "coarse_histogram"):
+        broken = tokenizer | {name: tokenizer[name][:5]}
+        checkpoint.save(tmp_path / "tokenizer.safetensors", "tokenizer", TINY, broken, {})
+        with pytest.raises(CheckpointError, match="coarse"):
+            Codec.load(tmp_path)
+
+
 def test_the_hash_knows_the_tokenizer_and_not_the_predictor(tmp_path: Path) -> None:
     write(tmp_path)
     before = Codec.load(tmp_path).hash

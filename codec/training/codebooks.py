@@ -1,0 +1,37 @@
+"""The smaller coarse codebooks of a finished tokenizer: k-means, counted on photographs.
+
+photographs -> encoder -> z, coarse -> usage of the full codebook -> cluster -> nearest(z) -> histograms
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from codec.codebook import cluster, joined, nearest, smaller_sizes
+from codec.encoder import Encoder
+from codec.training.token_maps import crop_to_blocks
+
+
+@torch.no_grad()
+def coarse_features(encoder: Encoder, photograph: NDArray[np.uint8]) -> Tensor:
+    """What the encoder makes of a photograph uint8 [H, W, 3] at the coarse grid: float32 [h*w, D], unit length."""
+    x = torch.tensor(crop_to_blocks(photograph)[None]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    z: Tensor = encoder(x.contiguous(memory_format=torch.channels_last))[0][0]
+    return z.float().flatten(1).T
+
+
+def coarse_books(codebook: Tensor, features: Iterable[Tensor]) -> dict[str, Tensor]:
+    """Codewords and histograms of all smaller sizes, as they are stored.
+
+    Args:
+        codebook: float32 [K, D], the full coarse codebook as it is once stored in half precision.
+        features: Coarse features of photographs, float32 [n, D] each, unit length along D.
+    """
+    z = torch.cat(list(features))
+    usage = torch.bincount(nearest(z, codebook), minlength=len(codebook)) + 1
+    words = [cluster(codebook, usage, size).codewords.half().float() for size in smaller_sizes(len(codebook))]
+    counts = [torch.bincount(nearest(z, book), minlength=len(book)) + 1 for book in words]
+    return joined(words, counts, codebook.shape[-1])
