@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from codec.bitstream import TokenSlice
 from codec.conceal import METHODS
 from codec.config import BLOCK
+from codec.decoder import LatentMaps
 from codec.errors import CodecError
 from codec.latents import Concealed
 from codec.model import Codec
@@ -22,6 +23,8 @@ from codec.rate import ALL_COARSE
 from codec.tokens import Tokens, block_of
 from simulator.errors import MediaError
 from simulator.media import DecodedFrame, EncodedFrame, Slice
+
+BATCH = 16  # frames a GPU decodes at once; a CPU is as fast with one at a time
 
 Measure = Callable[[NDArray[np.uint8], NDArray[np.uint8]], dict[str, NDArray[np.float64]]]
 
@@ -60,6 +63,10 @@ class VqMedia:
             self._codec = Codec.load(None if weights is None else Path(weights), device)
         except CodecError as error:
             raise MediaError(*error.args) from error
+        on_cpu = self._codec.quantizer.codebook.device.type == "cpu"
+        self._batch = 1 if on_cpu else BATCH
+        remember_last(self._codec.decoder)
+        remember_last(self._codec.predictor)
 
     def encode(self, frames: NDArray[np.uint8], slices: int, interleave: str) -> list[EncodedFrame]:
         """Pictures uint8 [T, H, W, 3] to encoded frames; see `MediaCodec.encode`."""
@@ -78,19 +85,41 @@ class VqMedia:
         self, received: Sequence[Sequence[Slice]], size: tuple[int, int], concealment: str, temporal: bool
     ) -> list[DecodedFrame]:
         """Slices that arrived to pictures; see `MediaCodec.decode`."""
-        if concealment not in METHODS:
-            raise MediaError("concealment.method", "unknown", concealment, f"Available: {', '.join(METHODS)}")
         if temporal:
             raise MediaError("concealment.temporal", "this codec has no temporal context", True, "Set it to false")
+        return self.decode_each(received, size, [concealment])[concealment]
+
+    def decode_each(
+        self, received: Sequence[Sequence[Slice]], size: tuple[int, int], methods: Sequence[str]
+    ) -> dict[str, list[DecodedFrame]]:
+        """The same frames by several methods, with one pass of a network for all that feed it the same.
+
+        Frames pass in batches of one fixed size, so that none depends on its neighbours' number.
+        """
+        for method in methods:
+            if method not in METHODS:
+                raise MediaError("concealment.method", "unknown", method, f"Available: {', '.join(METHODS)}")
+        made: dict[str, list[DecodedFrame]] = {method: [] for method in methods}
+        for start in range(0, len(received), self._batch):
+            batch = list(received[start : start + self._batch])
+            padded = batch + batch[-1:] * (self._batch - len(batch))
+            for method, frames in self._decode_batch(padded, size, methods).items():
+                made[method] += frames[: len(batch)]
+        return made
+
+    def _decode_batch(
+        self, received: Sequence[Sequence[Slice]], size: tuple[int, int], methods: Sequence[str]
+    ) -> dict[str, list[DecodedFrame]]:
         grid = (-(-size[0] // BLOCK), -(-size[1] // BLOCK))
         arrived = [self._codec.from_slices(grid, _token_slices(slices)) for slices in received]
-        filled = self._codec.conceal([tokens for tokens, _ in arrived], concealment)
-        pictures = self._codec.decode(filled, size)
-        guesses = concealment not in ("none", "zero")
-        return [
-            DecodedFrame(picture, *_per_block(guess, guesses), guess, corrupt)
-            for picture, guess, (_, corrupt) in zip(pictures, filled, arrived, strict=True)
-        ]
+        made: dict[str, list[DecodedFrame]] = {}
+        for method in sorted(methods, key=METHODS.index):  # neighbours in METHODS feed a network the same
+            filled = self._codec.conceal([tokens for tokens, _ in arrived], method)
+            made[method] = [
+                DecodedFrame(picture, *_per_block(guess, method not in ("none", "zero")), guess, corrupt)
+                for picture, guess, (_, corrupt) in zip(self._codec.decode(filled, size), filled, arrived, strict=True)
+            ]
+        return made
 
     def count_correct(self, sent: EncodedFrame, decoded: DecodedFrame) -> int:
         """Of the missing tokens, those guessed exactly; see `MediaCodec.count_correct`."""
@@ -105,6 +134,38 @@ class VqMedia:
     def describe(self) -> dict[str, Any]:
         """Weights and their hash, for provenance."""
         return self._codec.describe()
+
+
+def remember_last(network: torch.nn.Module) -> None:
+    """Let a network answer a question that it was just asked from memory.
+
+    `argmax` and `expected` ask the predictor for the same distribution, `none` and `zero` the decoder
+    for the same picture; and one question a level is asked of the predictor, which answers all at once.
+    """
+    ask = network.forward
+    last: list[Any] = [None, None]
+
+    def forward(*inputs: Any) -> Any:
+        tensors = _tensors(inputs)
+        if last[0] is None or not _equal(tensors, last[0]):
+            last[:] = tensors, ask(*inputs)
+        return last[1]
+
+    network.forward = forward  # type: ignore[method-assign]
+
+
+def _tensors(inputs: Any) -> list[torch.Tensor | None]:
+    """All tensors of a network's arguments, in order."""
+    if isinstance(inputs, LatentMaps):
+        inputs = (inputs.code, inputs.present, inputs.confidence)
+    if isinstance(inputs, (list, tuple)):
+        return [tensor for part in inputs for tensor in _tensors(part)]
+    return [inputs]
+
+
+def _equal(some: list[torch.Tensor | None], others: list[torch.Tensor | None]) -> bool:
+    pairs = zip(some, others, strict=True)
+    return all(a is b or (a is not None and b is not None and torch.equal(a, b)) for a, b in pairs)
 
 
 def _token_slices(slices: Sequence[Slice]) -> list[TokenSlice]:
@@ -144,7 +205,9 @@ def measure(squeeze_path: Path | None = None, flip: bool = False) -> Measure:
         raise MediaError(*error.args) from error
 
     def judge(reference: NDArray[np.uint8], shown: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
-        columns = measure_quality(reference, shown, names)
+        # One by one: as fast, and no picture's last bit depends on how many are judged with it.
+        each = [measure_quality(a[None], b[None], names) for a, b in zip(reference, shown, strict=True)]
+        columns = {name: np.concatenate([values[name] for values in each]) for name in each[0]}
         if squeeze is not None:
             with torch.inference_mode():
                 pairs = zip(_planes(reference), _planes(shown), strict=True)
