@@ -118,7 +118,7 @@ def _client(address: str) -> Any:
     except ImportError as error:
         raise PoolError("--scheduler", "needs Dask", address, "pip install 'vqstream[dask]'") from error
     try:
-        return Client(address, timeout=10, set_as_default=False)
+        return Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TimeoutError) as error:
         rule = f"no Dask scheduler answers there ({error})"
         raise PoolError("--scheduler", rule, address, "Start one: dask scheduler") from error

@@ -1,9 +1,12 @@
 """The VQ codec as a MediaCodec: the one module of the simulator that imports `codec`, and so torch."""
 
 import importlib.util
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -24,7 +27,9 @@ from codec.tokens import Tokens, block_of
 from simulator.errors import MediaError
 from simulator.media import DecodedFrame, EncodedFrame, Slice
 
-BATCH = 16  # frames a GPU decodes at once; a CPU is as fast with one at a time
+T = TypeVar("T")
+
+BATCH = 16  # frames a GPU takes at once; a CPU takes one a thread
 
 Measure = Callable[[NDArray[np.uint8], NDArray[np.uint8]], dict[str, NDArray[np.float64]]]
 
@@ -71,14 +76,18 @@ class VqMedia:
     def encode(self, frames: NDArray[np.uint8], slices: int, interleave: str) -> list[EncodedFrame]:
         """Pictures uint8 [T, H, W, 3] to encoded frames; see `MediaCodec.encode`."""
         size = (frames.shape[1], frames.shape[2])
+
+        def make(batch: NDArray[np.uint8]) -> list[tuple[Tokens, list[TokenSlice]]]:
+            tokens = self._codec.encode_batch(batch, self._ratios, self._bpp)
+            return [(t, self._codec.to_slices(t, slices, interleave, self._entropy)) for t in tokens]
+
         try:
-            tokens = self._codec.encode_batch(frames, self._ratios, self._bpp)
-            coded = [self._codec.to_slices(t, slices, interleave, self._entropy) for t in tokens]
+            coded = self._side_by_side(make, frames)
         except CodecError as error:
             raise MediaError(*error.args) from error
         return [
             EncodedFrame(tuple(Slice(s.index, s.count, s.tokens, s.data) for s in parts), len(t.level), size)
-            for t, parts in zip(tokens, coded, strict=True)
+            for t, parts in coded
         ]
 
     def decode(
@@ -94,18 +103,25 @@ class VqMedia:
     ) -> dict[str, list[DecodedFrame]]:
         """The same frames by several methods, with one pass of a network for all that feed it the same.
 
-        Frames pass in batches of one fixed size, so that none depends on its neighbours' number.
+        Frames pass in batches of one fixed size, so that none depends on how many there are.
         """
         for method in methods:
             if method not in METHODS:
                 raise MediaError("concealment.method", "unknown", method, f"Available: {', '.join(METHODS)}")
-        made: dict[str, list[DecodedFrame]] = {method: [] for method in methods}
-        for start in range(0, len(received), self._batch):
-            batch = list(received[start : start + self._batch])
-            padded = batch + batch[-1:] * (self._batch - len(batch))
-            for method, frames in self._decode_batch(padded, size, methods).items():
-                made[method] += frames[: len(batch)]
-        return made
+
+        def make(batch: Sequence[Sequence[Slice]]) -> list[dict[str, DecodedFrame]]:
+            padded = [*batch, *[batch[-1]] * (self._batch - len(batch))]
+            made = self._decode_batch(padded, size, methods)
+            return [{method: made[method][row] for method in methods} for row in range(len(batch))]
+
+        frames = self._side_by_side(make, received)
+        return {method: [frame[method] for frame in frames] for method in methods}
+
+    def _side_by_side(self, work: Callable[[Any], list[T]], items: Any) -> list[T]:
+        """Work on items in batches of one size, on a CPU several batches at once with one thread each."""
+        batches = [items[start : start + self._batch] for start in range(0, len(items), self._batch)]
+        done = threads().map(work, batches) if self._batch == 1 else map(work, batches)
+        return [made for part in done for made in part]
 
     def _decode_batch(
         self, received: Sequence[Sequence[Slice]], size: tuple[int, int], methods: Sequence[str]
@@ -136,6 +152,16 @@ class VqMedia:
         return self._codec.describe()
 
 
+@lru_cache
+def threads() -> ThreadPoolExecutor:
+    """As many threads as torch would use, each of which uses one.
+
+    The last bits of a sum depend on how many threads add it up. Frames side by side, each on one
+    thread, give the same bits on any number of cores, and keep these busier than one frame can.
+    """
+    return ThreadPoolExecutor(torch.get_num_threads(), initializer=torch.set_num_threads, initargs=(1,))
+
+
 def remember_last(network: torch.nn.Module) -> None:
     """Let a network answer a question that it was just asked from memory.
 
@@ -143,15 +169,15 @@ def remember_last(network: torch.nn.Module) -> None:
     for the same picture; and one question a level is asked of the predictor, which answers all at once.
     """
     ask = network.forward
-    last: list[Any] = [None, None]
+    last = threading.local()  # each thread asks its own questions
 
     def forward(*inputs: Any) -> Any:
         tensors = _tensors(inputs)
-        if last[0] is None or not _equal(tensors, last[0]):
-            last[:] = tensors, ask(*inputs)
-        return last[1]
+        if not (hasattr(last, "asked") and _equal(tensors, last.asked)):
+            last.asked, last.answer = tensors, ask(*inputs)
+        return last.answer
 
-    network.forward = forward  # type: ignore[method-assign]
+    network.forward = forward
 
 
 def _tensors(inputs: Any) -> list[torch.Tensor | None]:
@@ -204,15 +230,17 @@ def measure(squeeze_path: Path | None = None, flip: bool = False) -> Measure:
     except CodecError as error:
         raise MediaError(*error.args) from error
 
-    def judge(reference: NDArray[np.uint8], shown: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
-        # One by one: as fast, and no picture's last bit depends on how many are judged with it.
-        each = [measure_quality(a[None], b[None], names) for a, b in zip(reference, shown, strict=True)]
-        columns = {name: np.concatenate([values[name] for values in each]) for name in each[0]}
+    def one(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
+        columns = measure_quality(a[None], b[None], names)
         if squeeze is not None:
             with torch.inference_mode():
-                pairs = zip(_planes(reference), _planes(shown), strict=True)
-                columns["squeeze"] = np.array([float(squeeze(b[None], a[None])) for a, b in pairs])
+                columns["squeeze"] = np.array([float(squeeze(_planes(b[None]), _planes(a[None])))])
         return columns
+
+    def judge(reference: NDArray[np.uint8], shown: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
+        # One by one, so that no value depends on how many pictures, or threads, there are.
+        each = list(threads().map(one, reference, shown))
+        return {name: np.concatenate([values[name] for values in each]) for name in each[0]}
 
     return judge
 
