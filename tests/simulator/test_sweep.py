@@ -361,6 +361,7 @@ def test_a_failure_that_passes_is_forgotten(tmp_path: Path, monkeypatch: pytest.
 
 def test_each_picture_is_decoded_once_for_all_cells_of_a_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Fragile, "decode", _count)
+    Fragile.calls = 0
     rates = "channel.loss.rate=0,0.1,0.2,0.3,0.4,0.5"
     swept(tmp_path / "a", grid(FRAGILE, vary=(rates, METHODS), seeds=1))
     together, Fragile.calls = Fragile.calls, 0
@@ -371,7 +372,7 @@ def test_each_picture_is_decoded_once_for_all_cells_of_a_film(tmp_path: Path, mo
                 tmp_path / "b",
                 grid(FRAGILE, f"concealment.method={method}", f"channel.loss.rate={rate}", vary=(), seeds=1),
             )
-    assert 0 < together * 3 < Fragile.calls
+    assert 0 < together * 2 < Fragile.calls
 
 
 def _count(self: Fragile, received: Any, size: Any, concealment: str, temporal: bool) -> list[DecodedFrame]:
