@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from codec.bitstream import TokenSlice
 from codec.conceal import METHODS
 from codec.config import BLOCK
-from codec.decoder import LatentMaps
 from codec.errors import CodecError
-from codec.latents import Concealed
+from codec.latents import Concealed, LatentMaps
 from codec.model import Codec
 from codec.perceptual import Squeeze
 from codec.quality import QUICK
