@@ -11,13 +11,9 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
-from simulator.errors import SimulatorError
+from simulator.errors import PoolError
 
 T = TypeVar("T")
-
-
-class PoolError(SimulatorError):
-    """Workers that cannot be had."""
 
 
 class Pool:

@@ -116,12 +116,13 @@ class Store:
             shutil.rmtree(self._failed, ignore_errors=True)
 
     def is_complete(self) -> bool:
-        """Whether all cells are done and in the tables."""
-        path = self.folder / "provenance.json"
+        """Whether all cells are done and in the tables, by one listing and one small file."""
         try:
-            return json.loads(path.read_text(encoding="utf-8"))["complete"] is True
-        except (OSError, ValueError, KeyError):
+            facts = json.loads((self.folder / "provenance.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             return False
+        tables = all((self.folder / name).is_file() for name in ("sweep.parquet", "summary.csv"))
+        return tables and facts["complete"] is True and len(self.done()) == facts["cells"]
 
     def collect(self, cells: Sequence[Cell]) -> None:
         """Write the tables over all cells that are done, in the order of the grid; provenance last.
