@@ -63,8 +63,10 @@ class Pool:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self.kill()
-        self._executor.shutdown(wait=self._client is None, cancel_futures=True)
-        if self._client is not None:
+        if self._client is None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+        else:
+            self._executor.shutdown(wait=False)
             self._client.close()
 
     def _start(self) -> Executor:
