@@ -3,7 +3,7 @@
 A frame becomes tokens, tokens become packets, packets cross a lossy channel in simulated time, holes
 are concealed, and every step leaves a row in a table. The modules, in the order of the data:
 
-    cli              run | validate | schema: parse, call, print, exit code
+    cli              run | sweep | validate | schema: parse, call, print, exit code
     progress         how far a run is, on stderr
     scenario         what decides a run: frozen models, read strictly from YAML
     scenario_channel its channel section, and in it
@@ -15,6 +15,12 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     scenario_file    the file, the files it extends, the overrides
     scenario_problems what is wrong with it, in words, with file and line
     strict_yaml      YAML 1.2 to values that know their line
+    sweep            many runs: what is missing is claimed, done, and put into tables
+    sweep_grid       the varied keys' values and the seeds as a list of cells
+    sweep_pool       who does the work: this process, several, or a Dask cluster
+    sweep_claims     who is at work on which cell
+    sweep_work       what a worker does: cells of one film share all they can
+    sweep_store      the folder of a sweep, and its tables
     run              one scenario, one seed: network pass, codec pass, results
     results          the results folder: whole or not at all, never over an older one
     frames           where frames come from: photographs with a virtual camera, a folder, a video

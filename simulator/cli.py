@@ -1,6 +1,7 @@
 """The command line: parse, call, print, exit code. What the verbs do is in the modules they call.
 
-Exit codes: 0 done, 2 the user has to change something (one line on stderr says what), 130 Ctrl-C.
+Exit codes: 0 done, 1 some cells of a sweep failed, 2 the user has to change something (one line on
+stderr says what), 130 Ctrl-C.
 """
 
 import argparse
@@ -34,10 +35,22 @@ examples:
       without a neural network: the toy codec, in seconds
   python -m simulator run scenarios/lossy_20pct.yaml --set source.frames=my_photos/ --set source.count=10
       your own pictures, by name (a folder, a glob, or a video file)
+  python -m simulator sweep scenarios/lossy_20pct.yaml --vary channel.loss.rate=0,5%,10%,20% --seeds 5
+      4 loss rates x 5 seeds; stopped and called again, it does what is missing
   python -m simulator validate my_scenario.yaml
       is it a valid scenario, and what do its defaults come to?
   python -m simulator schema > scenarios/scenario.schema.json
       JSON Schema, for completion and checks in an editor"""
+
+SWEEP_EXAMPLES = """\
+  python -m simulator sweep scenarios/lossy_20pct.yaml --vary channel.loss.rate=0,5%,10%,20% --seeds 5
+      4 loss rates x 5 seeds = 20 cells
+  python -m simulator sweep scenarios/sweep_loss.yaml --jobs 2
+      what the file's own section `sweep` says, in two processes
+  python -m simulator sweep scenarios/sweep_loss.yaml --status
+      how far it is
+  python -m simulator sweep scenarios/sweep_loss.yaml --scheduler tcp://10.0.0.1:8786 --out /shared/results
+      on a Dask cluster whose workers see the same folder"""
 
 # What is printed after a run: column of summary.csv, words, format
 SUMMARY = (
@@ -80,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\ninterrupted; nothing was written", file=sys.stderr)
+        print(f"\ninterrupted; {getattr(arguments, 'kept', 'nothing was written')}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `... schema | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -97,8 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"vqstream {simulator.__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     _add_run(verbs)
+    _add_sweep(verbs)
     validate = verbs.add_parser("validate", help="check a scenario and print it with all defaults filled in")
     _add_scenario(validate)
+    _add_seed(validate)
     validate.set_defaults(verb=_validate)
     verbs.add_parser("schema", help="print the JSON Schema of scenario files").set_defaults(verb=_schema)
     return parser
@@ -110,7 +125,18 @@ def _add_scenario(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="override one key, such as channel.loss.rate='10 %%'; may be given several times",
     )  # fmt: skip
+
+
+def _add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="instead of the scenario's seed")
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the codec runs; default: auto"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print the results folder and nothing else")
 
 
 def _add_run(verbs: "argparse._SubParsersAction[_Parser]") -> None:
@@ -119,14 +145,12 @@ def _add_run(verbs: "argparse._SubParsersAction[_Parser]") -> None:
         help="simulate one scenario with one seed",
         description="Simulate one scenario with one seed. Results go to a new folder\n"
         "OUT/<scenario name>/<hash of the scenario>-s<seed>/; an older one is never overwritten.",
-        epilog=EXAMPLES.split("  python -m simulator validate")[0].rstrip(),
+        epilog=EXAMPLES.split("  python -m simulator sweep")[0].rstrip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_scenario(run)
-    run.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default: results")
-    run.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the codec runs; default: auto"
-    )
+    _add_seed(run)
+    _add_place(run)
     run.add_argument(
         "--pcap", type=Path, metavar="FILE", help="write the packets that cross the link, for Wireshark and the like"
     )
@@ -134,8 +158,74 @@ def _add_run(verbs: "argparse._SubParsersAction[_Parser]") -> None:
         "--pcap-side", choices=("sent", "received"), default="sent",
         help="where on the link the capture sits; default: sent, before anything is lost",
     )  # fmt: skip
-    run.add_argument("--quiet", action="store_true", help="print the results folder and nothing else")
     run.set_defaults(verb=_run)
+
+
+def _add_sweep(verbs: "argparse._SubParsersAction[_Parser]") -> None:
+    sweep = verbs.add_parser(
+        "sweep",
+        help="run a scenario with many values and seeds",
+        description="Run every combination of the varied keys' values, each with every seed. Results go to\n"
+        "OUT/<scenario name>/sweep-<hash>/. Called again, it does what is missing; two at once share the work.",
+        epilog=f"examples:\n{SWEEP_EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_scenario(sweep)
+    sweep.add_argument(
+        "--vary", action="append", default=[], metavar="KEY=A,B,...",
+        help="values of one key, such as channel.loss.rate=0,5%%,10%%; may be given several times",
+    )  # fmt: skip
+    sweep.add_argument("--seeds", type=int, metavar="N", help="seeds of each combination: the scenario's and the next")
+    sweep.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes; default: 1")
+    sweep.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler, whose workers do the work")
+    sweep.add_argument(
+        "--retries", type=_natural, default=1, metavar="N", help="how often a failed cell is tried again; default: 1"
+    )
+    sweep.add_argument("--fail-fast", action="store_true", help="stop at the first cell that failed for good")
+    sweep.add_argument("--pictures", action="store_true", help="keep pictures and figures of each cell, as a run does")
+    sweep.add_argument("--status", action="store_true", help="say what is done, missing and failed, and do nothing")
+    _add_place(sweep)
+    sweep.set_defaults(verb=_sweep, kept="what is done is kept; the same command does the rest")
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0, got {text!r}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if (count := _natural(text)) == 0:
+        raise argparse.ArgumentTypeError("must be at least 1, got '0'")
+    return count
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from simulator import progress, sweep, sweep_grid
+
+    grid = sweep_grid.read(arguments.scenario, arguments.overrides, arguments.vary, arguments.seeds, arguments.pictures)
+    if arguments.status:
+        told = sweep.status(grid, arguments.out)
+    else:
+        options = sweep.Options(
+            arguments.jobs,
+            arguments.scheduler,
+            arguments.retries,
+            arguments.fail_fast,
+            arguments.device,
+            command_line(),
+        )
+        show = progress.SweepProgress()
+        try:
+            told = sweep.sweep(grid, arguments.out, options, (lambda *_: None) if arguments.quiet else show)
+        finally:
+            show.close()
+    if arguments.quiet:
+        print(told.folder)
+    else:
+        print("\n".join(sweep.words(told)))
+        print(f"tables  {told.folder}{os.sep}")
+    return 1 if told.failed else 0
 
 
 def _run(arguments: argparse.Namespace) -> int:

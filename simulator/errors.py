@@ -6,6 +6,7 @@
       TraceError        a trace of losses, delays or rates that cannot be used
       MediaError        a request that a codec cannot meet, or slices too large to send
       OutputError       results that cannot be written, or are not there to be read
+      PoolError         workers of a sweep that cannot be had
 
 Each keeps its raw parts in `args`, so it survives copying and pickling
 (multiprocessing and simpy rebuild exceptions with `type(e)(*e.args)`).
@@ -49,3 +50,7 @@ class MediaError(SimulatorError):
 
 class OutputError(SimulatorError):
     """Results that cannot be written, or are not there to be read."""
+
+
+class PoolError(SimulatorError):
+    """Workers of a sweep that cannot be had."""

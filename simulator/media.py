@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +98,9 @@ class MediaCodec(Protocol):
     ) -> list[DecodedFrame]:
         """One stream in display order, each frame from whatever slices arrived (possibly none).
 
-        Damaged slices are counted and treated as lost, and so are erased tokens.
+        Damaged slices are counted and treated as lost, and so are erased tokens. Unless `temporal` is
+        set, a frame's result must not depend on the others it is decoded with: many streams share what
+        they have in common.
 
         Raises:
             MediaError: If the concealment method is unknown to this codec.
@@ -111,6 +113,21 @@ class MediaCodec(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Name, version and model hash, for provenance.json."""
+        ...
+
+
+@runtime_checkable
+class SharingCodec(Protocol):
+    """What a codec may offer besides: several methods at once, for less work than one after another."""
+
+    def decode_each(
+        self, received: Sequence[Sequence[Slice]], size: tuple[int, int], methods: Sequence[str]
+    ) -> dict[str, list[DecodedFrame]]:
+        """By method, what `decode` gives for these frames with that method, not temporal.
+
+        Raises:
+            MediaError: If a method is unknown to this codec.
+        """
         ...
 
 

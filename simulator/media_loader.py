@@ -1,8 +1,12 @@
 """A codec by its name: shipped ones, or any class that a user wrote."""
 
+import hashlib
 import importlib
+import importlib.util
 import inspect
+import json
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,6 +49,34 @@ def load_codec(name: str, options: dict[str, Any], device: str = "auto") -> Medi
             next_step="See MediaCodec in simulator/media.py",
         )  # fmt: skip
     return cast(MediaCodec, codec)
+
+
+@lru_cache
+def identity(name: str, options: str) -> str:
+    """What decides a codec's results beside its options: a hash of its weights, or what it says of itself.
+
+    The shipped codecs are not loaded for it.
+
+    Args:
+        name: As for `load_codec`.
+        options: As for `load_codec`, as JSON.
+
+    Raises:
+        MediaError: If the codec cannot be had.
+    """
+    if name != "vq":
+        return json.dumps(load_codec(name, json.loads(options)).describe(), sort_keys=True, default=str)
+    weights = json.loads(options).get("weights")
+    if weights is None:
+        found = importlib.util.find_spec("codec")
+        if found is None or found.origin is None:
+            raise MediaError("codec.name", "cannot import codec", name)
+        weights = Path(found.origin).parent / "weights"
+    folder = Path(weights)
+    sums = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        sums.update(hashlib.sha256(path.read_bytes()).digest())
+    return f"vq {sums.hexdigest()}"
 
 
 def load_measure(name: str, squeeze: str | None = None, flip: bool = False) -> Measure:

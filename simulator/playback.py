@@ -8,26 +8,35 @@ Each frame is shown in three ways, so that two differences can be read off: what
                               --decode--> concealed     what the viewer sees
 
 A frame of which nothing arrived in time is frozen: the screen keeps the picture before it.
+
+Many streams of one film (other losses, other methods) have most pictures in common. A `Projector`
+decodes each pair of (frame, what arrived of it) once a method, and judges each picture once,
+however many streams show it:
+
+    streams --prepare--> what is not decoded yet --decode, in batches--> kept --show--> Playback
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import MediaError
-from simulator.media import HOLE, DecodedFrame, EncodedFrame, MediaCodec, Slice
+from simulator.media import HOLE, DecodedFrame, EncodedFrame, MediaCodec, SharingCodec, Slice
 
 if TYPE_CHECKING:
     from simulator.session import FrameDelivery
 
 Pictures = NDArray[np.uint8]  # [T, H, W, 3]
 Columns = dict[str, NDArray[np.float64]]  # [T] each
-Measure = Callable[[Pictures, Pictures], Columns]  # (reference, shown) -> columns
+Measure = Callable[[Pictures, Pictures], Columns]  # (reference, shown) -> columns; each picture for itself
 
 BATCH = 24  # frames a batch: one second of film, enough to keep a network busy
+MEMORY_BYTES = 1 << 29  # of pictures kept for other streams
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class Playback:
             with `_lossless` and without concealment with `_holes` behind the name; float64 [T].
         tokens_correct: Of the missing tokens, those guessed exactly; int64 [T].
         slices_corrupt: Slices whose own checksum failed; int64 [T].
-        tokens_lost: Tokens that arrived but were of no use: erased, or in a corrupt slice; int64 [T].
+        tokens_lost: Tokens of slices that arrived, but damaged or without them; int64 [T].
         sent, holes, concealed, lossless: Pictures, uint8 [T, H, W, 3].
         block_state: uint8 [T, h, w]: 0 lost and left a hole, 1 concealed, 2 received.
         confidence: float32 [T, h, w] in [0, 1].
@@ -57,6 +66,62 @@ class Playback:
     confidence: NDArray[np.float32]
 
 
+Arrived: TypeAlias = tuple[tuple[int, bytes, tuple[int, ...]], ...]  # index, bytes, erased tokens of each slice
+Key: TypeAlias = tuple[int, Arrived, str]  # frame, what arrived of it, method: names a decoded picture
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One way of a film through a network, and how its holes are to be filled.
+
+    Attributes:
+        encoded: What was sent, in display order.
+        deliveries: What the network made of each frame.
+        concealment: The codec's method for holes.
+        temporal: Whether it may look at earlier frames; then the stream is decoded in one go.
+    """
+
+    encoded: Sequence[EncodedFrame]
+    deliveries: Sequence["FrameDelivery"]
+    concealment: str
+    temporal: bool = False
+
+    @cached_property
+    def received(self) -> list[tuple[Slice, ...]]:
+        """Slices of each frame that came in time; none of a frozen one."""
+        return [() if delivery.frozen else delivery.received for delivery in self.deliveries]
+
+    @cached_property
+    def lossless(self) -> list[Key]:
+        """Names of the pictures a perfect link would show."""
+        return [(number, arrived(sent.slices), "none") for number, sent in enumerate(self.encoded)]
+
+    @cached_property
+    def holes(self) -> list[Key | None]:
+        """Names of the pictures without concealment; None where frozen."""
+        return [(number, arrived(slices), "none") if slices else None for number, slices in enumerate(self.received)]
+
+    @cached_property
+    def concealed(self) -> list[Key | None]:
+        """Names of the pictures the viewer sees; a frame that came whole is the lossless one."""
+        return [
+            key if key in (None, best) else (key[0], key[1], self._method)
+            for key, best in zip(self.holes, self.lossless, strict=True)
+        ]
+
+    @cached_property
+    def _method(self) -> str:
+        """The method; one that looks back gives other pictures to each stream, so they need other names."""
+        if not self.temporal:
+            return self.concealment
+        return f"{self.concealment} after {hashlib.sha256(repr(self.holes).encode()).hexdigest()}"
+
+
+def arrived(slices: Iterable[Slice]) -> Arrived:
+    """What arrived, in the order of the frame, however it arrived."""
+    return tuple(sorted((part.index, part.data, part.erased) for part in slices))
+
+
 def play(
     codec: MediaCodec,
     frames: Pictures,
@@ -67,7 +132,7 @@ def play(
     measure: Measure,
     on_progress: Callable[[int], None] | None = None,
 ) -> Playback:
-    """Decode and judge one stream.
+    """Decode and judge one stream; see `Projector` for many.
 
     Args:
         codec: The codec that made `encoded`.
@@ -82,160 +147,156 @@ def play(
     Raises:
         MediaError: If the codec has no such method, or cannot lose the single tokens that were erased.
     """
-    count = len(frames)
-    assert count == len(encoded) == len(deliveries), (count, len(encoded), len(deliveries))
-    screen = _Screen.dark(frames.shape[1:3])
-    parts: list[Playback] = []
-    for batch in _batches(count, count if temporal else BATCH):
-        received = [() if d.frozen else d.received for d in deliveries[batch]]
-        decoded = _decode(codec, encoded[batch], received, concealment, temporal)
-        part, screen = _show(codec, frames[batch], encoded[batch], decoded, screen, measure)
-        parts.append(part)
+    assert len(frames) == len(encoded) == len(deliveries), (len(frames), len(encoded), len(deliveries))
+    stream, projector = Stream(encoded, deliveries, concealment, temporal), Projector(codec, frames, measure)
+    for start in range(0, len(frames), BATCH):
+        stop = min(start + BATCH, len(frames))
+        projector.prepare([stream], slice(start, stop))
         if on_progress:
-            on_progress(batch.stop)
-    return _join(parts)
+            on_progress(stop)
+    return projector.show(stream)
 
 
-@dataclass(frozen=True)
-class _Screen:
-    """What stands on the two screens, uint8 [H, W, 3]: the one with holes, the concealed one."""
+class Projector:
+    """Decodes and judges the pictures of one film, each of them once.
 
-    holes: NDArray[np.uint8]
-    concealed: NDArray[np.uint8]
+    What a stream looks like does not depend on which others are prepared with it: a codec decodes,
+    and a measure judges, each picture for itself (see `MediaCodec.decode`).
 
-    @classmethod
-    def dark(cls, size: tuple[int, ...]) -> "_Screen":
-        """Before the first frame: mid grey, the mean a decoder without knowledge would show."""
-        grey = np.full((*size, 3), HOLE, dtype=np.uint8)
-        return cls(grey, grey)
+    Args:
+        codec: The codec that encoded the film.
+        frames: The film, uint8 [T, H, W, 3].
+        measure: Judges pictures [T, H, W, 3] against references, frame by frame.
+    """
+
+    def __init__(self, codec: MediaCodec, frames: Pictures, measure: Measure) -> None:
+        self._codec, self._frames, self._measure = codec, frames, measure
+        self._decoded: dict[Key, DecodedFrame] = {}
+        self._correct: dict[Key, int] = {}  # missing tokens guessed exactly
+        self._judged: dict[tuple[int, Key | None], dict[str, float]] = {}  # by the frame it stands in for
+        self._dark = np.full(frames.shape[1:], HOLE, dtype=np.uint8)  # before the first frame: mid grey
+
+    def prepare(self, streams: Sequence[Stream], frames: slice = slice(None)) -> None:
+        """Decode what these streams show of these frames and is not decoded yet, in batches.
+
+        Raises:
+            MediaError: If the codec lacks a method.
+        """
+        wanted: dict[tuple[int, Arrived], _Wanted] = {}
+        for stream in streams:
+            if stream.temporal:
+                self._decode_in_one_go(stream)
+            for number in range(*frames.indices(len(self._frames))):
+                sent, received = stream.encoded[number], stream.received[number]
+                for key, slices in ((stream.lossless[number], sent.slices), (stream.holes[number], received),
+                                    (stream.concealed[number], received)):  # fmt: skip
+                    if key and key not in self._decoded:
+                        wanted.setdefault(key[:2], _Wanted(slices, sent, set())).methods.add(key[2])
+        for methods, names in _by_methods(wanted).items():
+            for start in range(0, len(names), BATCH):
+                self._decode({name: wanted[name] for name in names[start : start + BATCH]}, methods)
+
+    def show(self, stream: Stream) -> Playback:
+        """What a viewer of one stream sees, and how good it is; decodes what is not prepared.
+
+        Raises:
+            MediaError: If the codec lacks a method.
+        """
+        self.prepare([stream])
+        lossless, holes, concealed = stream.lossless, _held(stream.holes), _held(stream.concealed)
+        made = [self._decoded[key] if key else None for key in stream.concealed]
+        blank = np.zeros_like(self._decoded[lossless[0]].block_state)
+        return Playback(
+            columns={**self._judge(concealed), **self._judge(lossless, "_lossless"), **self._judge(holes, "_holes")},
+            tokens_correct=np.array([self._correct[key] if key else 0 for key in stream.concealed], dtype=np.int64),
+            slices_corrupt=np.array([frame.slices_corrupt if frame else 0 for frame in made], dtype=np.int64),
+            tokens_lost=np.array([frame.tokens_lost if frame else 0 for frame in made], dtype=np.int64),
+            sent=self._frames,
+            holes=self._pictures(holes),
+            concealed=self._pictures(concealed),
+            lossless=self._pictures(lossless),
+            block_state=np.stack([frame.block_state if frame else blank for frame in made]),
+            confidence=np.stack([frame.confidence if frame else blank for frame in made]).astype(np.float32),
+        )
+
+    def trim(self) -> None:
+        """Forget all pictures if they take too much memory; for the time between two streams."""
+        if len(self._decoded) * self._dark.nbytes > MEMORY_BYTES:
+            for kept in (self._decoded, self._correct, self._judged):
+                kept.clear()
+
+    def _decode(self, batch: "dict[tuple[int, Arrived], _Wanted]", methods: tuple[str, ...]) -> None:
+        """Decode some frames by the same methods."""
+        received, size = [each.slices for each in batch.values()], next(iter(batch.values())).sent.size
+        for method, made in decode_each(self._codec, received, size, methods).items():
+            for (name, each), frame in zip(batch.items(), made, strict=True):
+                if frame.tokens_lost < sum(len(part.erased) for part in each.slices):
+                    rule = f"codec {self._codec.name} cannot lose single tokens"
+                    raise MediaError("channel.loss.model", rule, "token_erasure")
+                self._keep((*name, method), each.sent, frame)
+
+    def _decode_in_one_go(self, stream: Stream) -> None:
+        """All frames of a stream, frozen ones too, by a codec that looks back."""
+        damaged = [key for key, best in zip(stream.concealed, stream.lossless, strict=True) if key not in (None, best)]
+        if any(key not in self._decoded for key in damaged):
+            made = self._codec.decode(stream.received, stream.encoded[0].size, stream.concealment, True)
+            for key in damaged:
+                self._keep(key, stream.encoded[key[0]], made[key[0]])
+
+    def _keep(self, key: Key, sent: EncodedFrame, frame: DecodedFrame) -> None:
+        self._decoded[key] = frame
+        self._correct[key] = 0 if key[1] == arrived(sent.slices) else self._codec.count_correct(sent, frame)
+
+    def _judge(self, keys: Sequence[Key | None], suffix: str = "") -> Columns:
+        """Quality of the pictures with these names, each against the frame in whose place it stands."""
+        places = list(enumerate(keys))
+        fresh = [place for place in places if place not in self._judged]
+        for start in range(0, len(fresh), BATCH):
+            batch = fresh[start : start + BATCH]
+            reference = self._frames[[number for number, _ in batch]]
+            columns = self._measure(reference, self._pictures([key for _, key in batch]))
+            for row, place in enumerate(batch):
+                self._judged[place] = {name: float(values[row]) for name, values in columns.items()}
+        rows = [self._judged[place] for place in places]
+        return {f"{name}{suffix}": np.array([row[name] for row in rows], dtype=np.float64) for name in rows[0]}
+
+    def _pictures(self, keys: Sequence[Key | None]) -> Pictures:
+        return np.stack([self._decoded[key].picture if key else self._dark for key in keys])
 
 
-@dataclass(frozen=True)
-class _Decoded:
-    """The three versions of a batch; None where a frame is frozen."""
+class _Wanted(NamedTuple):
+    """A frame to decode: what arrived of it, what was sent, by which methods."""
 
-    lossless: list[DecodedFrame]
-    holes: list[DecodedFrame | None]
-    concealed: list[DecodedFrame | None]
-
-
-def _batches(count: int, size: int) -> Iterator[slice]:
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
+    slices: Sequence[Slice]
+    sent: EncodedFrame
+    methods: set[str]
 
 
-def _decode(
-    codec: MediaCodec,
-    encoded: Sequence[EncodedFrame],
-    received: Sequence[tuple[Slice, ...]],
-    concealment: str,
-    temporal: bool,
-) -> _Decoded:
-    """Decode a batch three ways; a frame that arrived whole is decoded once and bit-exact in all.
+def _by_methods(wanted: dict[tuple[int, Arrived], _Wanted]) -> dict[tuple[str, ...], list[tuple[int, Arrived]]]:
+    """Frames that are wanted by the same methods, so that a batch can be decoded at once."""
+    groups: dict[tuple[str, ...], list[tuple[int, Arrived]]] = {}
+    for name, each in wanted.items():
+        groups.setdefault(tuple(sorted(each.methods)), []).append(name)
+    return groups
+
+
+def decode_each(
+    codec: MediaCodec, received: Sequence[Sequence[Slice]], size: tuple[int, int], methods: Sequence[str]
+) -> dict[str, list[DecodedFrame]]:
+    """The same frames by several methods; a codec that can share work between them does.
 
     Raises:
-        MediaError: If tokens were erased and the codec did not count them as lost.
+        MediaError: If the codec lacks one of the methods.
     """
-    size = encoded[0].size
-    lossless = codec.decode([frame.slices for frame in encoded], size, "none", False)
-    whole = [_same(got, sent.slices) for got, sent in zip(received, encoded, strict=True)]
-    damaged = [i for i, got in enumerate(received) if got and not whole[i]]
-    some = [received[i] for i in damaged]
-    holes = codec.decode(some, size, "none", False) if some else []
-    concealed = holes if concealment == "none" else []
-    if temporal:  # needs the whole stream, frozen frames too
-        concealed = [codec.decode(received, size, concealment, True)[i] for i in damaged]
-    elif some and not concealed:
-        concealed = codec.decode(some, size, concealment, False)
-    for slices, frame in zip(some, holes, strict=True):
-        if frame.tokens_lost < sum(len(part.erased) for part in slices):
-            raise MediaError("channel.loss.model", f"codec {codec.name} cannot lose single tokens", "token_erasure")
-    return _Decoded(lossless, _fill(lossless, whole, damaged, holes), _fill(lossless, whole, damaged, concealed))
+    if isinstance(codec, SharingCodec):
+        return codec.decode_each(received, size, methods)
+    return {method: codec.decode(received, size, method, False) for method in methods}
 
 
-def _same(got: Sequence[Slice], sent: Sequence[Slice]) -> bool:
-    return sorted(got, key=lambda part: part.index) == sorted(sent, key=lambda part: part.index)
-
-
-def _fill(
-    lossless: Sequence[DecodedFrame], whole: Sequence[bool], damaged: Sequence[int], made: Sequence[DecodedFrame]
-) -> list[DecodedFrame | None]:
-    """Whole frames from `lossless`, damaged ones from `made`, None for frozen ones."""
-    frames: list[DecodedFrame | None] = [
-        frame if arrived else None for frame, arrived in zip(lossless, whole, strict=True)
-    ]
-    for index, frame in zip(damaged, made, strict=True):
-        frames[index] = frame
-    return frames
-
-
-def _show(
-    codec: MediaCodec,
-    sent: Pictures,
-    encoded: Sequence[EncodedFrame],
-    decoded: _Decoded,
-    screen: _Screen,
-    measure: Measure,
-) -> tuple[Playback, _Screen]:
-    """Put a batch on the screens and judge it; the screens go on to the next batch."""
-    lossless = np.stack([frame.picture for frame in decoded.lossless])
-    holes = _hold(decoded.holes, screen.holes)
-    concealed = _hold(decoded.concealed, screen.concealed)
-    best = measure(sent, lossless)
-    columns = {
-        **_judge(sent, concealed, lossless, best, measure),
-        **_named(best, "_lossless"),
-        **_named(_judge(sent, holes, lossless, best, measure), "_holes"),
-    }
-    blank = np.zeros_like(decoded.lossless[0].block_state)
-    states = [frame.block_state if frame else blank for frame in decoded.concealed]
-    doubts = [frame.confidence if frame else blank for frame in decoded.concealed]
-    correct = [
-        codec.count_correct(truth, frame) if frame else 0
-        for truth, frame in zip(encoded, decoded.concealed, strict=True)
-    ]
-    part = Playback(
-        columns=columns,
-        tokens_correct=np.array(correct, dtype=np.int64),
-        slices_corrupt=np.array([f.slices_corrupt if f else 0 for f in decoded.concealed], dtype=np.int64),
-        tokens_lost=np.array([f.tokens_lost if f else 0 for f in decoded.concealed], dtype=np.int64),
-        sent=sent,
-        holes=holes,
-        concealed=concealed,
-        lossless=lossless,
-        block_state=np.stack(states),
-        confidence=np.stack(doubts).astype(np.float32),
-    )
-    return part, _Screen(holes[-1], concealed[-1])
-
-
-def _hold(frames: Sequence[DecodedFrame | None], before: NDArray[np.uint8]) -> Pictures:
-    """Pictures on the screen: a frozen frame repeats the one before it."""
-    shown = []
-    for frame in frames:
-        before = frame.picture if frame else before
-        shown.append(before)
-    return np.stack(shown)
-
-
-def _judge(sent: Pictures, shown: Pictures, lossless: Pictures, best: Columns, measure: Measure) -> Columns:
-    """Quality of `shown`; frames equal to the lossless ones take their values over from `best`."""
-    changed = np.flatnonzero((shown != lossless).any(axis=(1, 2, 3)))
-    columns = {name: np.array(values, dtype=np.float64) for name, values in best.items()}
-    if changed.size:
-        for name, values in measure(sent[changed], shown[changed]).items():
-            columns[name][changed] = values
-    return columns
-
-
-def _named(columns: Columns, suffix: str) -> Columns:
-    return {f"{name}{suffix}": values for name, values in columns.items()}
-
-
-def _join(parts: Sequence[Playback]) -> Playback:
-    def all_of(name: str) -> NDArray[np.generic]:
-        return np.concatenate([getattr(part, name) for part in parts])
-
-    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
-    fields = [name for name in Playback.__dataclass_fields__ if name != "columns"]
-    return Playback(columns=columns, **{name: all_of(name) for name in fields})  # type: ignore[arg-type]
+def _held(keys: Sequence[Key | None]) -> list[Key | None]:
+    """What stands on the screen: a frozen frame repeats the one before it."""
+    held, before = [], None
+    for key in keys:
+        before = key or before
+        held.append(before)
+    return held

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,6 @@ def start(parent: Path, name: str) -> Path:
         parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".partial", dir=parent))
         folder.chmod(0o755)  # mkdtemp makes it private, results are not
-        for part in ("frames", "figures"):
-            (folder / part).mkdir()
     return folder
 
 
@@ -107,8 +106,9 @@ def write_pictures(folder: Path, playback: Playback, kept: list[int]) -> None:
     np.savez_compressed(folder / "blocks.npz", block_state=playback.block_state, confidence=playback.confidence)
 
 
+@lru_cache
 def provenance() -> dict[str, Any]:
-    """What made a result, apart from the scenario: versions, commit, machine."""
+    """What made a result, apart from the scenario: versions, commit, machine; looked up once."""
     return {
         "version": simulator.__version__,
         "commit": commit(),

@@ -84,7 +84,8 @@ def run(
         with _listening(temporary / "packets.parquet", capture) as taps:
             passes = run_passes(scenario, codec, measure, on_progress, taps)
         with results.writing(out / scenario.name):
-            summary = _write(temporary, scenario, codec, passes, command)
+            summary = write(temporary, scenario, codec, passes, command)
+            write_pictures(temporary, scenario, passes.playback)
         return RunResult(results.finish(temporary, name), summary)
     except BaseException:  # Ctrl-C too: half a result is worse than none
         shutil.rmtree(temporary, ignore_errors=True)
@@ -214,20 +215,51 @@ def _row(scenario: Scenario, codec: str, delivery: FrameDelivery, correct: int, 
     )
 
 
-def _write(folder: Path, scenario: Scenario, codec: MediaCodec, passes: Passes, command: str) -> dict[str, float]:
-    """Fill the results folder; returns the summary."""
+def write(folder: Path, scenario: Scenario, codec: MediaCodec, passes: Passes, command: str = "") -> dict[str, float]:
+    """Write the tables of a run, and what made them.
+
+    Args:
+        folder: Where to.
+        scenario: What was simulated.
+        codec: The codec it was simulated with.
+        passes: What the passes made; without times, the files are the same bytes each time.
+        command: How the program was called, if that is to be kept.
+
+    Returns:
+        The row of summary.csv.
+
+    Raises:
+        OutputError: If a table cannot be written.
+    """
     import pandas as pd
 
-    frames, packets = frame_table(scenario, codec, passes), pd.read_parquet(folder / "packets.parquet")
-    wall_s = sum(passes.wall_s.values())
-    summary = {**metrics.summarize(frames, packets, scenario.source.fps), "wall_s": round(wall_s, 3)}
+    path = folder / "packets.parquet"
+    if not path.exists():  # else the session wrote them as it went
+        with records.packet_writer(path) as put:
+            put(passes.session.packets)
+    frames, packets = frame_table(scenario, codec, passes), pd.read_parquet(path)
+    summary = metrics.summarize(frames, packets, scenario.source.fps)
+    if passes.wall_s:
+        summary["wall_s"] = round(sum(passes.wall_s.values()), 3)
     records.write_parquet(frames, folder / "frames.parquet")
     records.write_csv(_one_row(scenario, codec, summary), folder / "summary.csv")
     results.write_text(folder / "scenario.resolved.yaml", resolved_yaml(scenario))
     results.write_json(folder / "provenance.json", _provenance(scenario, codec, passes, command))
-    results.write_pictures(folder / "frames", passes.playback, frames_to_keep(frames, scenario.output.frames))
-    report.write_figures(folder)
     return summary
+
+
+def write_pictures(folder: Path, scenario: Scenario, playback: Playback) -> None:
+    """Pictures and figures of a run whose tables are written.
+
+    Raises:
+        OutputError: If something cannot be written.
+    """
+    import pandas as pd
+
+    frames = pd.read_parquet(folder / "frames.parquet")
+    (folder / "frames").mkdir()
+    results.write_pictures(folder / "frames", playback, frames_to_keep(frames, scenario.output.frames))
+    report.write_figures(folder)
 
 
 def _one_row(scenario: Scenario, codec: MediaCodec, summary: dict[str, float]) -> "pd.DataFrame":
@@ -239,13 +271,13 @@ def _one_row(scenario: Scenario, codec: MediaCodec, summary: dict[str, float]) -
 
 def _provenance(scenario: Scenario, codec: MediaCodec, passes: Passes, command: str) -> dict[str, Any]:
     return {
-        "command": command,
+        **({"command": command} if command else {}),
         "scenario": scenario.name,
         "scenario_hash": scenario_hash(scenario),
         "seed": scenario.seed,
         "codec": codec.describe(),
         **results.provenance(),
-        "wall_s": passes.wall_s,
+        **({"wall_s": passes.wall_s} if passes.wall_s else {}),
         "packets": dataclasses.asdict(passes.session.conservation),
         "reordered": passes.session.reordered,
         "feedback": dataclasses.asdict(passes.session.feedback),

@@ -37,6 +37,7 @@ from simulator.scenario_channel import (
 from simulator.scenario_file import read_tree
 from simulator.scenario_problems import explain, nearest
 from simulator.scenario_protection import Fec, Nack, Protection
+from simulator.strict_yaml import Node
 
 __all__ = [
     "Bernoulli",
@@ -60,8 +61,12 @@ __all__ = [
     "RateControl",
     "Scenario",
     "Source",
+    "Sweep",
     "UniformDelay",
+    "check",
+    "digest",
     "load",
+    "plain",
     "resolved_yaml",
     "scenario_hash",
     "schema",
@@ -159,8 +164,17 @@ class Output(Section):
     squeeze: str | None = Field(default=None, description="SqueezeNet weights, for the squeeze metric.")
 
 
+class Sweep(Section):
+    """Many runs of one scenario: every combination of some keys' values, each with several seeds."""
+
+    vary: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+        default={}, description="Values of each varied key, such as channel.loss.rate: [0, 5 %]."
+    )
+    seeds: Whole = Field(default=1, ge=1, le=1_000_000, description="Runs of each combination: seed, seed + 1, ...")
+
+
 class Scenario(Section):
-    """One run, except for the seed's luck."""
+    """One run, except for the seed's luck; `sweep` is for the verb of that name alone."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the results folder.")
     seed: Whole = Field(default=1, ge=0, lt=2**63)
@@ -173,6 +187,7 @@ class Scenario(Section):
     rate_control: RateControl = RateControl()
     concealment: Concealment = Concealment()
     output: Output = Output()
+    sweep: Sweep = Sweep()
 
 
 def load(path: str | Path, overrides: Sequence[str] = (), seed: int | None = None) -> Scenario:
@@ -188,16 +203,33 @@ def load(path: str | Path, overrides: Sequence[str] = (), seed: int | None = Non
             value, and lists all problems when there are several.
     """
     extra = [] if seed is None else [f"seed={seed}"]
-    tree = read_tree(Path(path), [*overrides, *extra])
+    return check(read_tree(Path(path), [*overrides, *extra]), str(path))
+
+
+def check(tree: Node, source: str) -> Scenario:
+    """The scenario of a tree.
+
+    Args:
+        tree: What the files and overrides say.
+        source: The file to name where no line can be named.
+
+    Raises:
+        ScenarioError: As `load` does.
+    """
     try:
         return Scenario.model_validate(tree.plain())
     except ValidationError as error:
-        raise explain(error, str(path), tree, schema()) from error
+        raise explain(error, source, tree, schema()) from error
+
+
+def plain(scenario: Scenario) -> dict[str, Any]:
+    """Everything that decides a run, as it would stand in a file, all defaults written out."""
+    return scenario.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"sweep"})
 
 
 def resolved_yaml(scenario: Scenario) -> str:
     """The scenario with every default written out; loads to the same scenario."""
-    return strict_yaml.dump(scenario.model_dump(mode="json", by_alias=True, exclude_none=True))
+    return strict_yaml.dump(plain(scenario))
 
 
 def scenario_hash(scenario: Scenario) -> str:
@@ -205,7 +237,11 @@ def scenario_hash(scenario: Scenario) -> str:
 
     However a value is spelled ("20 %", 0.2), equal scenarios have equal hashes.
     """
-    values = scenario.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"seed"})
+    return digest({key: value for key, value in plain(scenario).items() if key != "seed"})
+
+
+def digest(values: Any) -> str:
+    """First 12 hex digits of SHA-256 over plain values, whatever the order of their keys."""
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -73,10 +73,14 @@ def _override(text: str) -> Node:
     origin = f"--set {text}"
     if not equals or not all(path):
         raise ScenarioError(origin, "an override is key=value", next_step="Example: --set channel.loss.rate='10 %'")
-    tree = strict_yaml.parse(value, origin, fixed_origin=True)
+    return nested(path, strict_yaml.parse(value, origin, fixed_origin=True))
+
+
+def nested(path: Sequence[str], value: Node) -> Node:
+    """A value at a path such as ("channel", "loss", "rate") as a tree that holds nothing else."""
     for name in reversed(path):
-        tree = Node({name: tree}, origin)
-    return tree
+        value = Node({name: value}, value.origin)
+    return value
 
 
 def _together(overrides: Sequence[Node]) -> list[Node]:

@@ -1,9 +1,13 @@
 """The VQ codec as a MediaCodec: the one module of the simulator that imports `codec`, and so torch."""
 
 import importlib.util
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +17,7 @@ from codec.bitstream import TokenSlice
 from codec.conceal import METHODS
 from codec.config import BLOCK
 from codec.errors import CodecError
-from codec.latents import Concealed
+from codec.latents import Concealed, LatentMaps
 from codec.model import Codec
 from codec.perceptual import Squeeze
 from codec.quality import QUICK
@@ -22,6 +26,10 @@ from codec.rate import ALL_COARSE, Packing
 from codec.tokens import Tokens, block_of
 from simulator.errors import MediaError
 from simulator.media import DecodedFrame, EncodedFrame, Slice
+
+T = TypeVar("T")
+
+BATCH = 16  # frames a GPU takes at once; a CPU takes one a thread
 
 Measure = Callable[[NDArray[np.uint8], NDArray[np.uint8]], dict[str, NDArray[np.float64]]]
 
@@ -60,40 +68,78 @@ class VqMedia:
             self._codec = Codec.load(None if weights is None else Path(weights), device)
         except CodecError as error:
             raise MediaError(*error.args) from error
+        on_cpu = self._codec.quantizer.codebook.device.type == "cpu"
+        self._batch = 1 if on_cpu else BATCH
+        remember_last(self._codec.decoder)
+        remember_last(self._codec.predictor)
 
     def encode(self, frames: NDArray[np.uint8], slices: int, interleave: str) -> list[EncodedFrame]:
         """Pictures uint8 [T, H, W, 3] to encoded frames; see `MediaCodec.encode`."""
         size = (frames.shape[1], frames.shape[2])
+
+        packing = Packing(slices, interleave, self._entropy, file=False)
+
+        def make(batch: NDArray[np.uint8]) -> list[tuple[Tokens, list[TokenSlice]]]:
+            tokens = self._codec.encode_batch(batch, self._ratios, self._bpp, packing=packing)
+            return [(t, self._codec.to_slices(t, slices, interleave, self._entropy)) for t in tokens]
+
         try:
-            packing = Packing(slices, interleave, self._entropy, file=False)
-            tokens = self._codec.encode_batch(frames, self._ratios, self._bpp, packing=packing)
-            coded = [self._codec.to_slices(t, slices, interleave, self._entropy) for t in tokens]
+            coded = self._side_by_side(make, frames)
         except CodecError as error:
             raise MediaError(*error.args) from error
         return [
             EncodedFrame(tuple(Slice(s.index, s.count, s.tokens, s.data) for s in parts), len(t.level), size)
-            for t, parts in zip(tokens, coded, strict=True)
+            for t, parts in coded
         ]
 
     def decode(
         self, received: Sequence[Sequence[Slice]], size: tuple[int, int], concealment: str, temporal: bool
     ) -> list[DecodedFrame]:
         """Slices that arrived to pictures; see `MediaCodec.decode`."""
-        if concealment not in METHODS:
-            raise MediaError("concealment.method", "unknown", concealment, f"Available: {', '.join(METHODS)}")
         if temporal:
             raise MediaError("concealment.temporal", "this codec has no temporal context", True, "Set it to false")
+        return self.decode_each(received, size, [concealment])[concealment]
+
+    def decode_each(
+        self, received: Sequence[Sequence[Slice]], size: tuple[int, int], methods: Sequence[str]
+    ) -> dict[str, list[DecodedFrame]]:
+        """The same frames by several methods, with one pass of a network for all that feed it the same.
+
+        Frames pass in batches of one fixed size, so that none depends on how many there are.
+        """
+        for method in methods:
+            if method not in METHODS:
+                raise MediaError("concealment.method", "unknown", method, f"Available: {', '.join(METHODS)}")
+
+        def make(batch: Sequence[Sequence[Slice]]) -> list[dict[str, DecodedFrame]]:
+            padded = [*batch, *[batch[-1]] * (self._batch - len(batch))]
+            made = self._decode_batch(padded, size, methods)
+            return [{method: made[method][row] for method in methods} for row in range(len(batch))]
+
+        frames = self._side_by_side(make, received)
+        return {method: [frame[method] for frame in frames] for method in methods}
+
+    def _side_by_side(self, work: Callable[[Any], list[T]], items: Any) -> list[T]:
+        """Work on items in batches of one size, on a CPU several batches at once with one thread each."""
+        batches = [items[start : start + self._batch] for start in range(0, len(items), self._batch)]
+        done = threads().map(work, batches) if self._batch == 1 else map(work, batches)
+        return [made for part in done for made in part]
+
+    def _decode_batch(
+        self, received: Sequence[Sequence[Slice]], size: tuple[int, int], methods: Sequence[str]
+    ) -> dict[str, list[DecodedFrame]]:
         grid = (-(-size[0] // BLOCK), -(-size[1] // BLOCK))
         arrived = [self._from_slices(grid, slices) for slices in received]
-        filled = self._codec.conceal([tokens for tokens, _ in arrived], concealment)
-        pictures = self._codec.decode(filled, size)
-        guesses = concealment not in ("none", "zero")
-        return [
-            DecodedFrame(
-                picture, *_per_block(guess, guesses), guess, corrupt, _tokens(slices) - int(tokens.known.sum())
-            )
-            for picture, guess, (tokens, corrupt), slices in zip(pictures, filled, arrived, received, strict=True)
-        ]
+        missing = [_tokens(got) - int(tokens.known.sum()) for got, (tokens, _) in zip(received, arrived, strict=True)]
+        made: dict[str, list[DecodedFrame]] = {}
+        for method in sorted(methods, key=METHODS.index):  # neighbours in METHODS feed a network the same
+            filled = self._codec.conceal([tokens for tokens, _ in arrived], method)
+            pictures = self._codec.decode(filled, size)
+            made[method] = [
+                DecodedFrame(picture, *_per_block(guess, method not in ("none", "zero")), guess, corrupt, lost)
+                for picture, guess, (_, corrupt), lost in zip(pictures, filled, arrived, missing, strict=True)
+            ]
+        return made
 
     def _from_slices(self, grid: tuple[int, int], slices: Sequence[Slice]) -> tuple[Tokens, int]:
         """Tokens with holes, where slices are missing or damaged and where tokens were erased; damaged slices."""
@@ -105,7 +151,7 @@ class VqMedia:
                 own = alone.start[alone.known]
                 gone += own[list(part.erased)].tolist() if len(own) else []
         kept = tokens.known & ~np.isin(tokens.start, gone)
-        return Tokens(tokens.grid, tokens.level, tokens.index, kept), corrupt
+        return replace(tokens, known=kept), corrupt
 
     def count_correct(self, sent: EncodedFrame, decoded: DecodedFrame) -> int:
         """Of the missing tokens, those guessed exactly; see `MediaCodec.count_correct`."""
@@ -125,6 +171,48 @@ class VqMedia:
 
 def _tokens(slices: Sequence[Slice]) -> int:
     return sum(part.tokens for part in slices)
+
+
+@lru_cache
+def threads() -> ThreadPoolExecutor:
+    """As many threads as torch would use, each of which uses one.
+
+    The last bits of a sum depend on how many threads add it up. Frames side by side, each on one
+    thread, give the same bits on any number of cores, and keep these busier than one frame can.
+    """
+    return ThreadPoolExecutor(torch.get_num_threads(), initializer=torch.set_num_threads, initargs=(1,))
+
+
+def remember_last(network: torch.nn.Module) -> None:
+    """Let a network answer a question that it was just asked from memory.
+
+    `argmax` and `expected` ask the predictor for the same distribution, `none` and `zero` the decoder
+    for the same picture; and one question a level is asked of the predictor, which answers all at once.
+    """
+    ask = network.forward
+    last = threading.local()  # each thread asks its own questions
+
+    def forward(*inputs: Any) -> Any:
+        tensors = _tensors(inputs)
+        if not (hasattr(last, "asked") and _equal(tensors, last.asked)):
+            last.asked, last.answer = tensors, ask(*inputs)
+        return last.answer
+
+    network.forward = forward
+
+
+def _tensors(inputs: Any) -> list[torch.Tensor | None]:
+    """All tensors of a network's arguments, in order."""
+    if isinstance(inputs, LatentMaps):
+        inputs = (inputs.code, inputs.present, inputs.confidence)
+    if isinstance(inputs, (list, tuple)):
+        return [tensor for part in inputs for tensor in _tensors(part)]
+    return [inputs]
+
+
+def _equal(some: list[torch.Tensor | None], others: list[torch.Tensor | None]) -> bool:
+    pairs = zip(some, others, strict=True)
+    return all(a is b or (a is not None and b is not None and torch.equal(a, b)) for a, b in pairs)
 
 
 def _token_slices(slices: Sequence[Slice]) -> list[TokenSlice]:
@@ -155,13 +243,17 @@ def measure(squeeze_path: Path | None = None, flip: bool = False) -> Measure:
     except CodecError as error:
         raise MediaError(*error.args) from error
 
-    def judge(reference: NDArray[np.uint8], shown: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
-        columns = measure_quality(reference, shown, names)
+    def one(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
+        columns = measure_quality(a[None], b[None], names)
         if squeeze is not None:
             with torch.inference_mode():
-                pairs = zip(_planes(reference), _planes(shown), strict=True)
-                columns["squeeze"] = np.array([float(squeeze(b[None], a[None])) for a, b in pairs])
+                columns["squeeze"] = np.array([float(squeeze(_planes(b[None]), _planes(a[None])))])
         return columns
+
+    def judge(reference: NDArray[np.uint8], shown: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
+        # One by one, so that no value depends on how many pictures, or threads, there are.
+        each = list(threads().map(one, reference, shown))
+        return {name: np.concatenate([values[name] for values in each]) for name in each[0]}
 
     return judge
 

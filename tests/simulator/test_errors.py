@@ -5,7 +5,9 @@ import pytest
 
 from simulator import errors
 
-KINDS = [errors.ScenarioError, errors.SourceError, errors.TraceError, errors.MediaError, errors.OutputError]
+KINDS = [
+    errors.ScenarioError, errors.SourceError, errors.TraceError, errors.MediaError, errors.OutputError, errors.PoolError
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,12 +1,17 @@
 """The door to the codec, on a tiny codec with weights the test writes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from codec import checkpoint
+from codec.conceal import METHODS
+from codec.decoder import Decoder
+from codec.predictor import Predictor
 from simulator.errors import MediaError
 from simulator.vq_media import VqMedia, measure
 from tests.codec.tiny import TINY, photograph, tiny_tensors
@@ -117,3 +122,38 @@ def test_measure_gives_the_columns_asked_for() -> None:
     assert set(measure()(large, large)) == {"psnr_db", "ssim", "ms_ssim"}
     with pytest.raises(MediaError, match="cannot read"):
         measure(Path("missing.npz"))
+
+
+def test_neither_neighbours_nor_threads_nor_other_methods_change_a_bit(
+    weights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = VqMedia(weights=weights, ratios=(0.2, 0.3, 0.5))
+    sent = codec.encode(FRAMES, 4, "low_discrepancy")
+    holed = [frame.slices[1:] for frame in sent]
+    alone = {m: [codec.decode([slices], (64, 80), m, False)[0] for slices in holed] for m in METHODS}
+    with ThreadPoolExecutor(2) as two:
+        monkeypatch.setattr("simulator.vq_media.threads", lambda: two)
+        shared = codec.decode_each(holed * 4, (64, 80), METHODS)
+        assert VqMedia(weights=weights, ratios=(0.2, 0.3, 0.5)).encode(FRAMES[1:], 4, "low_discrepancy") == sent[1:]
+    for method in METHODS:
+        for a, b in zip(alone[method] * 4, shared[method], strict=True):
+            assert np.array_equal(a.picture, b.picture) and np.array_equal(a.confidence, b.confidence)
+            assert np.array_equal(a.guess.code, b.guess.code)
+
+
+def test_methods_that_ask_the_same_share_one_pass(weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = {Decoder: 0, Predictor: 0}
+    for network in passes:
+        monkeypatch.setattr(network, "forward", _counted(network.forward, network, passes))
+    codec = VqMedia(weights=weights)
+    (sent,) = codec.encode(FRAMES[:1], 4, "low_discrepancy")
+    codec.decode_each([sent.slices[1:]], (64, 80), METHODS)
+    assert passes == {Decoder: 4, Predictor: 1}, "none and zero share a picture, argmax and expected a guess"
+
+
+def _counted(ask: Any, network: type, passes: dict[type, int]) -> Any:
+    def forward(self: Any, *inputs: Any) -> Any:
+        passes[network] += 1
+        return ask(self, *inputs)
+
+    return forward
