@@ -34,6 +34,8 @@ examples:
       without a neural network: the toy codec, in seconds
   python -m simulator run scenarios/lossy_20pct.yaml --set source.frames=my_photos/ --set source.count=10
       your own pictures, by name (a folder, a glob, or a video file)
+  python -m simulator report results/lossy_20pct/3f2a90c1d4e5-s1/
+      one page with figures, tables and pictures, from the files of a run or of a sweep
   python -m simulator validate my_scenario.yaml
       is it a valid scenario, and what do its defaults come to?
   python -m simulator schema > scenarios/scenario.schema.json
@@ -97,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"vqstream {simulator.__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     _add_run(verbs)
+    _add_report(verbs)
     validate = verbs.add_parser("validate", help="check a scenario and print it with all defaults filled in")
     _add_scenario(validate)
     validate.set_defaults(verb=_validate)
@@ -119,7 +122,7 @@ def _add_run(verbs: "argparse._SubParsersAction[_Parser]") -> None:
         help="simulate one scenario with one seed",
         description="Simulate one scenario with one seed. Results go to a new folder\n"
         "OUT/<scenario name>/<hash of the scenario>-s<seed>/; an older one is never overwritten.",
-        epilog=EXAMPLES.split("  python -m simulator validate")[0].rstrip(),
+        epilog=EXAMPLES.split("  python -m simulator report")[0].rstrip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_scenario(run)
@@ -177,6 +180,39 @@ def summary_table(summary: dict[str, float]) -> str:
 def command_line() -> str:
     """How this process was started, for provenance."""
     return shlex.join(["python", "-m", "simulator", *sys.argv[1:]])
+
+
+def _add_report(verbs: "argparse._SubParsersAction[_Parser]") -> None:
+    report = verbs.add_parser(
+        "report",
+        help="make tables, figures and one HTML page of a run or a sweep",
+        description="Make tables, figures and one self-contained HTML page from the files of a run or a sweep.\n"
+        "Nothing is simulated. docs/reports.md says how each number is computed.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    report.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="the folder that run or sweep printed")
+    report.add_argument(
+        "--out", type=Path, metavar="FILE.html",
+        help="the page; tables and figures go to FILE_files beside it; default: RESULTS_DIR/report.html",
+    )  # fmt: skip
+    report.add_argument(
+        "--baseline", metavar="KEY=VALUE",
+        help="the scheme that others are compared with, such as concealment.method=none; "
+        "default: the first value of the first method that varies",
+    )  # fmt: skip
+    report.set_defaults(verb=_report)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from simulator.report.write import write_report
+
+    done = write_report(arguments.folder, arguments.out, arguments.baseline)
+    for note in done.notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(f"page    {done.page}")
+    print(f"tables  {done.files / 'tables'}{os.sep}")
+    print(f"figures {done.files / 'figures'}{os.sep}")
+    return 0
 
 
 def _validate(arguments: argparse.Namespace) -> int:
