@@ -200,13 +200,20 @@ def _add_report(verbs: "argparse._SubParsersAction[_Parser]") -> None:
         help="the scheme that others are compared with, such as concealment.method=none; "
         "default: the first value of the first method that varies",
     )  # fmt: skip
+    report.add_argument(
+        "--fall", action="append", default=[], metavar="METRIC=AMOUNT", dest="falls",
+        help="find the loss rate at which quality has fallen by this; may be given several times; "
+        "default: psnr_db=1 and squeeze='10 %%'",
+    )  # fmt: skip
     report.set_defaults(verb=_report)
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    from simulator.report.estimates import DEFAULT_FALLS, parse_fall
     from simulator.report.write import write_report
 
-    done = write_report(arguments.folder, arguments.out, arguments.baseline)
+    falls = [parse_fall(text) for text in arguments.falls] or DEFAULT_FALLS
+    done = write_report(arguments.folder, arguments.out, arguments.baseline, falls)
     for note in done.notes:
         print(f"note: {note}", file=sys.stderr)
     print(f"page    {done.page}")

@@ -14,7 +14,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter
 
 from simulator.metrics import LOWER_IS_BETTER
 from simulator.report.style import GREY, MARKERS, SCHEMES, words
@@ -24,7 +25,6 @@ T = TypeVar("T")
 
 MOST_SCHEMES = len(SCHEMES)
 MOST_FACETS = 3
-LOSS_WORDS = "packets lost (%)"
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,7 @@ def token_drawings(study: Study, tokens: pd.DataFrame) -> list[Drawing]:
         many = table["loss"].nunique() > 1
         (_lines if many else _dots)(axes, table, study.schemes)
         value_axis = axes.yaxis if many else axes.xaxis
-        value_axis.set_major_formatter(PercentFormatter(1.0, symbol=""))
-        value_axis.set_label_text("lost tokens guessed exactly (%)")
+        _percent(value_axis, "lost tokens guessed exactly (%)")
         if many:
             _loss_axis(axes)
         _legend(figure, axes)
@@ -184,7 +183,7 @@ def _new(labels: Sequence[str]) -> tuple[Figure, Axes]:
 
 
 def _columns(labels: Sequence[str]) -> int:
-    return max(1, min(4, len(labels), 56 // (max(map(len, labels)) + 7)))
+    return max(1, min(4, len(labels), 66 // (max(map(len, labels)) + 7)))
 
 
 def _lines(axes: Axes, table: pd.DataFrame, schemes: Sequence[str], x: str = "loss") -> None:
@@ -224,8 +223,12 @@ def _ceiling(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _loss_axis(axes: Axes) -> None:
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=""))
-    axes.set_xlabel(LOSS_WORDS)
+    _percent(axes.xaxis, "packets lost (%)")
+
+
+def _percent(axis: Axis, label: str) -> None:
+    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{share * 100:g}"))
+    axis.set_label_text(label)
 
 
 def _legend(figure: Figure, axes: Axes) -> None:

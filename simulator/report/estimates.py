@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from simulator.errors import OutputError
 from simulator.metrics import LOWER_IS_BETTER
 from simulator.report.bootstrap import Floats, Sums, interval, resample
 from simulator.report.schemes import CONDITION
@@ -42,6 +43,26 @@ class Fall:
     def words(self) -> str:
         """As in "PSNR falls by 1 dB"."""
         return f"{self.amount:.3g}" if not self.relative else f"{self.amount * 100:.3g} %"
+
+
+def parse_fall(text: str) -> Fall:
+    """An amount as people write it.
+
+    Raises:
+        OutputError: If it is not METRIC=AMOUNT with a positive amount.
+
+    >>> parse_fall("psnr_db=1"), parse_fall("squeeze=10 %").relative
+    (Fall(metric='psnr_db', amount=1.0, relative=False), True)
+    """
+    metric, _, amount = text.partition("=")
+    try:
+        value = float(amount.strip().removesuffix("%"))
+    except ValueError:
+        value = 0.0
+    if not metric or not 0 < value < math.inf:
+        raise OutputError("--fall", "is METRIC=AMOUNT, such as psnr_db=1 or squeeze='10 %'", text)
+    relative = amount.strip().endswith("%")
+    return Fall(metric.strip(), value / 100 if relative else value, relative)
 
 
 DEFAULT_FALLS = (Fall("psnr_db", 1.0, False), Fall("squeeze", 0.1, True))
@@ -88,9 +109,15 @@ def falls(study: Study, wanted: Sequence[Fall] = DEFAULT_FALLS) -> pd.DataFrame:
 
     Returns:
         One row a scheme, rate and fall; no rows if fewer than two loss rates were run.
+
+    Raises:
+        OutputError: If a metric that was asked for was not measured.
     """
     rows: list[dict[str, Any]] = []
     for fall in wanted:
+        if fall not in DEFAULT_FALLS and fall.metric not in study.metrics:
+            measured = ", ".join(study.metrics) or "no quality"
+            raise OutputError("--fall", f"here are measured {measured}", fall.metric)
         if fall.metric in study.metrics and len(study.losses) > 1:
             rows += _fall_rows(study, fall)
     return pd.DataFrame(rows, columns=["scheme", "rate", "metric", "fall", "mean", "low", "high", "units", "cells"])

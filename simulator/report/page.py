@@ -19,11 +19,9 @@ from simulator.report.style import inline
 from simulator.report.tables import Table
 
 SECTIONS = (  # start of a figure's name -> id, heading
-    (("quality_", "arrivals", "quality"), "quality", "Quality"),
-    (("difference",), "difference", "Differences"),
+    (("quality", "arrivals", "difference"), "quality", "Quality"),
     (("rate",), "rate", "Rate and quality"),
-    (("tokens",), "lost-tokens", "Lost tokens"),
-    (("delay", "freeze", "packet_delay"), "time", "Delays and freezes"),
+    (("tokens", "delay", "freeze", "packet_delay"), "time", "Tokens, delays and freezes"),
 )
 
 

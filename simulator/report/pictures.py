@@ -117,7 +117,7 @@ class Album:
     def still(self, cell: str, frame: int) -> Still:
         """One kept frame."""
         row = self._rows.loc[(cell, frame)]
-        lost = f"{row['tokens_missing'] / max(row['tokens_total'], 1):.0%} of tokens lost"
+        lost = f"{row['tokens_missing'] / max(row['tokens_total'], 1) * 100:.0f} % of tokens lost"
         folder = self.study.results.cell_folder(cell) / "frames"
         unit = "dB" if self.metric == "psnr_db" else self.metric
         values = {
@@ -133,7 +133,8 @@ class Album:
         cells = self.study.cells[self.study.cells["cell"].isin(list(self.kept))]
         if cells.empty:
             return []
-        same = cells[cells["unit"] == cells["unit"].iloc[0]].sort_values(["loss", "rate", "scheme"])
+        same = cells[cells["unit"] == cells["unit"].iloc[0]]
+        same = same.sort_values(["loss", "rate", "scheme"], ascending=[False, True, True])  # the most to see first
         each = max(1, MOST_CLIPS // max(1, same.groupby(["rate", "scheme"], observed=True).ngroups))
         losses = spread_out(sorted(same["loss"].unique()), each) if each > 1 else [same["loss"].max()]
         chosen = same if same["loss"].isna().all() else same[same["loss"].isin(losses)]
@@ -170,9 +171,9 @@ class Album:
         cell, frame = (here[self.metric] - target).abs().idxmin()
         unit = "dB" if self.metric == "psnr_db" else self.metric
         caption = (
-            f"Of all frames of “{scheme}” that lost something, {title.lower()}: {target:.3g} {unit}. "
-            f"Shown is the kept frame nearest to it ({here.loc[(cell, frame), self.metric]:.3g} {unit}, frame {frame}), "
-            "and the same frame of the same clip, seed and loss with the other schemes."
+            f"Of all frames of {scheme} that lost something, {share * 100:g} % are worse than {target:.3g} {unit}. Shown "
+            f"is the kept frame nearest to that ({here.loc[(cell, frame), self.metric]:.3g} {unit}, frame {frame}), and "
+            "the same frame of the same clip, seed and loss with the other schemes."
         )
         return Strip(name, title, caption, self._same_frame(cell, frame))
 

@@ -35,16 +35,19 @@ def source(results: Results) -> str:
     dense = seeds == list(range(seeds[0], seeds[-1] + 1)) and len(seeds) > 1
     said = f"seeds {seeds[0]} to {seeds[-1]}" if dense else f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     commit = f" ({str(told['commit'])[:12]})" if told.get("commit") else ""
-    return f"{results.name}, {said}, vqstream {told.get('version', 'of unknown version')}{commit}, {model(told)}"
+    version = f"vqstream {told.get('version', 'of unknown version')}{commit}"
+    return f"{results.name}, {said}, {version}, {', '.join(models(results))}"
 
 
-def model(told: dict[str, Any]) -> str:
-    """Codec and model hash in words."""
-    codec = told.get("codec")
-    if not isinstance(codec, dict):
-        return f"codec {codec}" if codec else "codecs as in the table of cells"
-    known = codec.get("model_hash")
-    return f"codec {codec.get('name')}, " + (f"model {str(known)[:12]}" if known else "which has no model")
+def models(results: Results) -> list[str]:
+    """Each codec with its model hash, as the first cell that has it tells."""
+    firsts = results.frames[["codec", "cell"]].drop_duplicates("codec")
+    said = []
+    for row in firsts.itertuples():
+        path = results.cell_folder(row.cell) / "provenance.json"
+        known = _facts(path)["model hash"] if path.is_file() else "unknown"
+        said.append(f"codec {row.codec}" + (f" (model {known})" if known != "none" else ""))
+    return said
 
 
 def cell_facts(results: Results) -> dict[str, dict[str, str]]:

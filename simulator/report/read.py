@@ -2,11 +2,13 @@
 
     run folder      frames.parquet, summary.csv, provenance.json          one cell
     sweep folder    sweep.parquet, summary.csv, provenance.json           a cell a row of summary.csv
+    unfinished      cells/*/{frames.parquet, summary.csv, ...}            a cell a folder
 
-Of a sweep, only these files are read here, however many cells it has; the cells' own folders hold
-pictures and provenance, which other modules read of a few.
+Of a finished sweep, only its own files are read here, however many cells it has; the cells' folders
+hold pictures and provenance, which other modules read of a few.
 """
 
+import functools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +18,10 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
-from simulator.errors import OutputError
+from simulator import strict_yaml
+from simulator.errors import OutputError, SimulatorError
 
+WHO = ("seed", "scenario", "codec", "concealment")
 FRAMES_NEEDED = ("frame", "time_capture_ms", "delay_ms", "frozen", "bpp", "tokens_total", "tokens_missing")
 NOT_NEEDED = ("bytes_", "packets_", "time_render_ms", "late")  # columns that no report uses start so
 AGAIN = "Run the same command again: a sweep does what is missing"
@@ -29,6 +33,7 @@ class Results:
 
     Attributes:
         folder: The folder.
+        is_sweep: Whether this is a sweep; else a single run.
         frames: One row a frame of any cell; column `cell` says which.
         cells: One row a cell: `cell`, varied keys, `seed`, and the columns of summary.csv.
         keys: The varied keys, dotted, in the order of the sweep; none for a run.
@@ -38,17 +43,13 @@ class Results:
     """
 
     folder: Path
+    is_sweep: bool
     frames: pd.DataFrame
     cells: pd.DataFrame
     keys: tuple[str, ...]
     provenance: dict[str, Any]
     setup: str
     notes: tuple[str, ...] = field(default=())
-
-    @property
-    def is_sweep(self) -> bool:
-        """Whether this is a sweep; else a single run."""
-        return (self.folder / "sweep.parquet").is_file()
 
     @property
     def name(self) -> str:
@@ -69,27 +70,51 @@ def read(folder: Path) -> Results:
     if (folder / "sweep.parquet").is_file():
         return _read_sweep(folder)
     if (folder / "sweep.yaml").is_file():
-        done = sum(1 for _ in folder.glob("cells/*/summary.csv"))
-        raise OutputError(str(folder), f"this sweep has no sweep.parquet yet ({done} cells are done)", next_step=AGAIN)
+        return _read_unfinished(folder)
     if (folder / "frames.parquet").is_file():
         return _read_run(folder)
     raise _not_results(folder)
 
 
 def _read_sweep(folder: Path) -> Results:
-    frames = _frames(folder / "sweep.parquet", ("cell", "seed", "scenario", "codec", "concealment"))
-    cells = _csv(folder / "summary.csv")
-    keys = tuple(str(name) for name in cells.columns if "." in str(name))
+    frames = _frames(folder / "sweep.parquet", ("cell", *WHO))
+    cells = _csv(folder / "summary.csv", ("cell", "seed"))
     if frames.empty or cells.empty:
         raise OutputError(str(folder), "this sweep is empty: its tables have no rows", next_step=AGAIN)
-    if "cell" not in cells:
-        named = frames[["cell", *keys, "seed"]].drop_duplicates()
-        cells = cells.merge(named, on=[*keys, "seed"], how="left")
-    provenance = _json(folder / "provenance.json")
+    keys = tuple(str(name) for name in cells.columns if "." in str(name))
     both, notes = _in_both(cells, frames)
+    provenance = _json(folder / "provenance.json")
     notes += _missing(both, keys, provenance)
     frames = frames[frames["cell"].isin(both["cell"])]
-    return Results(folder, frames, both, keys, provenance, _text(folder / "sweep.yaml"), tuple(notes))
+    return Results(folder, True, frames, both, keys, provenance, _text(folder / "sweep.yaml"), tuple(notes))
+
+
+def _read_unfinished(folder: Path) -> Results:
+    """A sweep that was stopped, or still runs, has cells but no tables of all of them yet."""
+    done = sorted(path.parent for path in folder.glob("cells/[!.]*/summary.csv"))
+    if not done:
+        raise OutputError(str(folder), "this sweep is empty: none of its cells is done", next_step=AGAIN)
+    keys = _varied(folder / "sweep.yaml")
+    frames = pd.concat([_frames(cell / "frames.parquet", WHO).assign(cell=cell.name) for cell in done])
+    cells = pd.DataFrame([_cell(cell, keys) for cell in done])
+    note = f"The sweep is not finished; this report is of the {len(done)} cells that are done. {AGAIN}."
+    provenance = _json(done[0] / "provenance.json")
+    setup = _text(folder / "sweep.yaml")
+    return Results(folder, True, frames.reset_index(drop=True), cells, keys, provenance, setup, (note,))
+
+
+def _varied(path: Path) -> tuple[str, ...]:
+    try:
+        return tuple(strict_yaml.read(path).plain()["sweep"]["vary"])
+    except (SimulatorError, KeyError, TypeError) as error:
+        raise _torn(path, error) from error
+
+
+def _cell(folder: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+    """The row of one cell, with the values its scenario has for the varied keys."""
+    scenario = strict_yaml.parse(_text(folder / "scenario.resolved.yaml"), str(folder)).plain()
+    values = {key: functools.reduce(lambda tree, part: (tree or {}).get(part), key.split("."), scenario) for key in keys}
+    return {**values, "cell": folder.name, **_csv(folder / "summary.csv").iloc[0].to_dict()}
 
 
 def _in_both(cells: pd.DataFrame, frames: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -115,13 +140,13 @@ def _missing(cells: pd.DataFrame, keys: tuple[str, ...], provenance: dict[str, A
 
 
 def _read_run(folder: Path) -> Results:
-    frames = _frames(folder / "frames.parquet", ("seed", "scenario", "codec", "concealment"))
+    frames = _frames(folder / "frames.parquet", WHO)
     if frames.empty:
         raise OutputError(str(folder / "frames.parquet"), "has no rows", next_step="Run the scenario again")
     name = folder.resolve().name
     cells = _csv(folder / "summary.csv").assign(cell=name)
     setup, provenance = _text(folder / "scenario.resolved.yaml"), _json(folder / "provenance.json")
-    return Results(folder, frames.assign(cell=name), cells, (), provenance, setup)
+    return Results(folder, False, frames.assign(cell=name), cells, (), provenance, setup)
 
 
 def _frames(path: Path, who: tuple[str, ...]) -> pd.DataFrame:
@@ -138,13 +163,13 @@ def _frames(path: Path, who: tuple[str, ...]) -> pd.DataFrame:
         raise _torn(path, error) from error
 
 
-def _csv(path: Path) -> pd.DataFrame:
+def _csv(path: Path, who: tuple[str, ...] = ("seed",)) -> pd.DataFrame:
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
         raise _torn(path, error) from error
-    if "seed" not in table:
-        raise OutputError(str(path), "lacks the column seed", next_step="Is it the summary of a run or a sweep?")
+    if lacking := [name for name in who if name not in table]:
+        raise OutputError(str(path), f"lacks the columns {', '.join(lacking)}", next_step="Is it a summary?")
     return table
 
 

@@ -27,15 +27,17 @@ def spread_drawings(study: Study) -> tuple[list[Drawing], list[str]]:
     drawings: list[Drawing] = []
     notes: list[str] = []
     shown = frames[frames["delay_ms"].notna()].rename(columns={"delay_ms": "value"})
-    delays = sorted(shown["value"].round(3).unique())
+    delays = shown["value"].round(3).unique()
     if len(delays) == 1:
-        notes.append(f"Every frame that was shown was shown {delays[0]:g} ms after it was filmed: a fixed deadline.")
-    elif delays:
+        notes.append(f"Each frame that was shown was shown {delays[0]:g} ms after it was filmed: a fixed deadline.")
+    elif len(delays):
         words = ("delay of frames", "capture to screen (ms)", "of frames shown")
         drawings += _facets(study, shown, "delay", words)
     freezes = freeze_lengths(frames)
-    if freezes.empty:
-        notes.append("No frame was frozen.")
+    lengths = freezes["value"].round(3).unique()
+    if len(lengths) < 2:
+        each = f"; each lasted {lengths[0]:g} ms" if len(lengths) else ""
+        notes.append(f"The picture froze {len(freezes)} times in all{each}." if each else "The picture never froze.")
     else:
         words = ("length of freezes", "picture stands still (ms)", f"of {len(freezes)} freezes")
         drawings += _facets(study, freezes, "freeze", words)

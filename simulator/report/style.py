@@ -46,6 +46,7 @@ def style() -> Iterator[None]:
 
     wanted: dict[Any, Any] = {
         "font.size": 9,
+        "axes.facecolor": "none",  # so that figures take on the colour of the page
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.titlesize": 9,

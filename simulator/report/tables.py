@@ -59,7 +59,7 @@ class Table:
 def number(value: float, decimals: int = 2, low: float = math.nan, high: float = math.nan) -> Entry:
     """A number with its interval, if it has one."""
     if math.isnan(value):
-        return Entry("–", sort=-math.inf)
+        return Entry("-", sort=-math.inf)
     small = "" if math.isnan(low) else f"{low:.{decimals}f} to {high:.{decimals}f}"
     return Entry(f"{value:.{decimals}f}", small, float(value))
 

@@ -1,8 +1,8 @@
-"""The main path of a report: a results folder to tables, figures and one page.
+r"""The main path of a report: a results folder to tables, figures and one page.
 
 read --> study --> estimates --> FILE_files/tables/*.csv
-                            \\--> drawings --> FILE_files/figures/*.{png,svg}
-                                          \\--> FILE.html, which holds all of it and needs nothing else
+                            \--> drawings --> FILE_files/figures/*.{png,svg}
+                                          \--> FILE.html, which holds all of it and needs nothing else
 """
 
 import dataclasses

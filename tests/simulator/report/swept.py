@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from simulator import records, run
+from simulator import records, results, run
 from tests.simulator.small import lossy
 
 Grid = Mapping[str, Sequence[Any]]
@@ -34,11 +33,12 @@ def write_sweep(parent: Path, grid: Grid, seeds: int, overrides: Sequence[str] =
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("simulator.report.write_figures", lambda folder: [])
         tables = [_cell(folder, point, seed, overrides) for point, seed in cells[: len(cells) - without]]
-    _tables(folder, [frames for frames, _ in tables], [summary for _, summary in tables])
-    (folder / "sweep.yaml").write_text(yaml.safe_dump({"vary": {k: list(v) for k, v in grid.items()}, "seeds": seeds}))
-    shutil.copy(next(folder.glob("cells/*/provenance.json")), folder / "provenance.json")
-    told = json.loads((folder / "provenance.json").read_text())
-    (folder / "provenance.json").write_text(json.dumps({**told, "cells": len(cells)}))
+    vary = {"sweep": {"vary": {key: list(values) for key, values in grid.items()}, "seeds": seeds}}
+    (folder / "sweep.yaml").write_text(yaml.safe_dump(vary), encoding="utf-8")
+    facts = {"complete": not without, "cells": len(cells), "done": len(tables), **results.provenance()}
+    results.write_json(folder / "provenance.json", facts)
+    records.write_parquet(pd.concat([frames for frames, _ in tables], ignore_index=True), folder / "sweep.parquet")
+    records.write_csv(pd.concat([summary for _, summary in tables], ignore_index=True), folder / "summary.csv")
     return folder
 
 
@@ -51,13 +51,8 @@ def _cell(
     place.parent.mkdir(exist_ok=True)
     shutil.move(done, place)
     shutil.rmtree(folder / "runs")
-    frames = pd.read_parquet(place / "frames.parquet")
-    summary = pd.read_csv(place / "summary.csv").drop(columns=["scenario", "codec", "concealment"])
-    for number, (key, value) in enumerate(point.items()):
-        summary.insert(number, key, value)
-    return frames.assign(**point, cell=name), summary.assign(cell=name)
-
-
-def _tables(folder: Path, frames: Sequence[pd.DataFrame], summaries: Sequence[pd.DataFrame]) -> None:
-    records.write_parquet(pd.concat(frames, ignore_index=True), folder / "sweep.parquet")
-    records.write_csv(pd.concat(summaries, ignore_index=True), folder / "summary.csv")
+    tables = pd.read_parquet(place / "frames.parquet"), pd.read_csv(place / "summary.csv")
+    for table in tables:
+        for number, (key, value) in enumerate({**point, "cell": name}.items()):
+            table.insert(number, key, value)
+    return tables
