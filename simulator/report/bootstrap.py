@@ -4,7 +4,7 @@ Frames of one film resemble one another, and losses come in bursts; so frames ar
 observations, and an interval from resampled frames is far too narrow. Here whole units are drawn
 with replacement (the cluster bootstrap: Davison & Hinkley, *Bootstrap Methods and their
 Application*, 1997, section 3.8; Efron & Tibshirani, *An Introduction to the Bootstrap*, 1993,
-sections 8.3 and 13.3), the same draws for all conditions, so that differences keep their pairing.
+chapters 8 and 13), the same draws for all conditions, so that differences keep their pairing.
 """
 
 import math
@@ -64,7 +64,7 @@ def interval(draws: Floats, units: int, confidence: float = CONFIDENCE) -> tuple
 
     Percentiles of few units are too narrow, by sqrt((n - 1) / n) and by the normal's quantile where
     Student's t belongs. So the tails taken are Phi(-sqrt(n / (n - 1)) t), after Hesterberg, "What
-    Teachers Should Know About the Bootstrap", The American Statistician 69 (2015), section 5.3.
+    Teachers Should Know About the Bootstrap", The American Statistician 69 (2015).
 
     Args:
         draws: Estimates of the resamples; may hold infinities, which are ordered like numbers.

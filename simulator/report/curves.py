@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from simulator.metrics import LOWER_IS_BETTER
-from simulator.report.style import GREY, MARKERS, SCHEMES, words
 from simulator.report.study import Study
+from simulator.report.style import GREY, MARKERS, SCHEMES, words
 
 T = TypeVar("T")
 

@@ -119,9 +119,8 @@ class Album:
         row = self._rows.loc[(cell, frame)]
         lost = f"{row['tokens_missing'] / max(row['tokens_total'], 1) * 100:.0f} % of tokens lost"
         folder = self.study.results.cell_folder(cell) / "frames"
-        unit = "dB" if self.metric == "psnr_db" else self.metric
         values = {
-            version: f"{row[self.metric + suffix]:.3g} {unit}"
+            version: self._say(row[self.metric + suffix])
             for version, suffix in SUFFIXES.items()
             if self.metric and self.metric + suffix in row.index
         }
@@ -159,23 +158,28 @@ class Album:
     def _strip(self, name: str, title: str, share: float) -> Strip | None:
         """The kept frame whose quality is nearest to a quantile of all damaged frames."""
         scheme = next(iter(self.study.partners.values()), self.study.schemes[0])
-        cells = self.study.cells[self.study.cells["scheme"].astype(str) == scheme]["cell"]
-        frames = self.study.results.frames
-        damaged = frames[frames["cell"].isin(cells) & (frames["tokens_missing"] > 0)]
-        here = self._rows[self._rows.index.get_level_values("cell").isin(cells) & (self._rows["tokens_missing"] > 0)]
-        here = here[[frame in self.kept[cell] for cell, frame in here.index]]
-        if here.empty:
+        damaged = self._damaged(scheme)
+        kept = damaged[[f in self.kept.get(c, ()) for c, f in zip(damaged["cell"], damaged["frame"], strict=True)]]
+        if kept.empty:
             return None
         bad_end = 1 - share if self.metric.startswith(LOWER_IS_BETTER) else share
         target = float(damaged[self.metric].quantile(bad_end))
-        cell, frame = (here[self.metric] - target).abs().idxmin()
-        unit = "dB" if self.metric == "psnr_db" else self.metric
+        nearest = kept.loc[(kept[self.metric] - target).abs().idxmin()]
         caption = (
-            f"Of all frames of {scheme} that lost something, {share * 100:g} % are worse than {target:.3g} {unit}. Shown "
-            f"is the kept frame nearest to that ({here.loc[(cell, frame), self.metric]:.3g} {unit}, frame {frame}), and "
-            "the same frame of the same clip, seed and loss with the other schemes."
+            f"Of all frames of {scheme} that lost something, {share * 100:g} % are worse than {self._say(target)}. "
+            f"Shown is the kept frame nearest to that ({self._say(nearest[self.metric])}, frame {nearest['frame']}), "
+            "and the same frame of the same clip, seed and loss with the other schemes."
         )
-        return Strip(name, title, caption, self._same_frame(cell, frame))
+        return Strip(name, title, caption, self._same_frame(nearest["cell"], nearest["frame"]))
+
+    def _damaged(self, scheme: str) -> pd.DataFrame:
+        """Frames of a scheme that lost something."""
+        cells = self.study.cells["cell"][self.study.cells["scheme"].astype(str) == scheme]
+        frames = self.study.results.frames
+        return frames[frames["cell"].isin(cells) & (frames["tokens_missing"] > 0)]
+
+    def _say(self, value: float) -> str:
+        return f"{value:.3g} {'dB' if self.metric == 'psnr_db' else self.metric}"
 
     def _same_frame(self, cell: str, frame: int) -> list[tuple[str, Still]]:
         cells = self.study.cells.set_index("cell", drop=False)

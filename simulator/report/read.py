@@ -113,7 +113,9 @@ def _varied(path: Path) -> tuple[str, ...]:
 def _cell(folder: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     """The row of one cell, with the values its scenario has for the varied keys."""
     scenario = strict_yaml.parse(_text(folder / "scenario.resolved.yaml"), str(folder)).plain()
-    values = {key: functools.reduce(lambda tree, part: (tree or {}).get(part), key.split("."), scenario) for key in keys}
+    values = {
+        key: functools.reduce(lambda tree, part: (tree or {}).get(part), key.split("."), scenario) for key in keys
+    }
     return {**values, "cell": folder.name, **_csv(folder / "summary.csv").iloc[0].to_dict()}
 
 

@@ -12,8 +12,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from simulator.report.curves import MOST_FACETS, Drawing, spread_out
-from simulator.report.style import SCHEMES
 from simulator.report.study import Study
+from simulator.report.style import SCHEMES
 
 MOST_LINES = 6
 POINTS = 500  # quantiles that stand for a distribution: finer than a line's width
@@ -39,7 +39,7 @@ def spread_drawings(study: Study) -> tuple[list[Drawing], list[str]]:
         each = f"; each lasted {lengths[0]:g} ms" if len(lengths) else ""
         notes.append(f"The picture froze {len(freezes)} times in all{each}." if each else "The picture never froze.")
     else:
-        words = ("length of freezes", "picture stands still (ms)", f"of {len(freezes)} freezes")
+        words = ("length of freezes", "picture stands still (ms)", "of freezes")
         drawings += _facets(study, freezes, "freeze", words)
     return drawings, notes
 
@@ -67,21 +67,24 @@ def packet_drawing(packets: pd.DataFrame, cell: str) -> Drawing | None:
     if delay_ms.empty:
         return None
     table = pd.DataFrame({"value": delay_ms})
-    words = ("delay of packets", "sent to received (ms)", f"of {len(delay_ms)} packets received")
+    words = ("delay of packets", "sent to received (ms)", "of packets received")
     return _draw("packet_delay", words, "", {"": table["value"]}, (cell,))
 
 
 def _facets(study: Study, table: pd.DataFrame, name: str, words: tuple[str, str, str]) -> list[Drawing]:
-    """One figure a network with a line a loss rate; a line a network if the loss does not vary."""
+    """One figure a network (three at most) with a line a loss rate, or one with a line a network."""
     networks = [str(label) for label in study.cells["network"].cat.categories]
     if len(study.losses) == 1:
         lines = {label: table.loc[table["network"].astype(str) == label, "value"] for label in networks[:MOST_LINES]}
         return [_draw(name, words, "", lines)]
-    losses, drawings = spread_out(study.losses, MOST_LINES), []
+    drawings = []
     for number, label in enumerate(networks[:MOST_FACETS]):
         part = table[table["network"].astype(str) == label]
-        lines = {f"{loss * 100:.3g} % loss": part.loc[part["loss"] == loss, "value"] for loss in losses}
-        drawings.append(_draw(f"{name}_{number + 1}" if label else name, words, label, lines))
+        by_loss = {loss: part.loc[part["loss"] == loss, "value"] for loss in study.losses}
+        there = [loss for loss, values in by_loss.items() if len(values)]
+        lines = {f"{loss * 100:.3g} % loss": by_loss[loss] for loss in spread_out(there, MOST_LINES)}
+        if lines:
+            drawings.append(_draw(f"{name}_{number + 1}" if label else name, words, label, lines))
     return drawings
 
 
@@ -95,7 +98,7 @@ def _draw(
     colours = SCHEMES if len(shown) == 1 else sns.color_palette("viridis", len(shown) + 1)[:-1]
     for (label, values), colour, dash in zip(shown.items(), colours, DASHES, strict=False):
         sns.ecdfplot(x=thin(values.to_numpy(dtype=float)), ax=axes, color=colour, linestyle=dash, label=label or None)
-    axes.set(xlabel=x_words, ylabel=f"share {of}" if of.startswith("of frames") else "share", ylim=(0, 1.02))
+    axes.set(xlabel=x_words, ylabel=f"share {of}", ylim=(0, 1.02))
     if any(shown):
         figure.legend(loc="outside lower center", ncols=min(3, len(shown)), frameon=False)
     title = f"Distribution of the {what}" + (f", {network}" if network else "")

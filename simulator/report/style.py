@@ -101,6 +101,7 @@ def inline(path: Path, alt: str) -> str:
     for unwanted in (r"<metadata>.*?</metadata>", r"<defs>\s*<style.*?</defs>", r'<g id="patch_1">.*?</g>'):
         text = re.sub(unwanted, "", text, count=1, flags=re.S)  # the third is the white sheet behind it all
     text = re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", text)  # matplotlib's counters: the same in every figure
+    text = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{path.name}-", text)  # the others: shared shapes within a figure
     text = text.replace(BLACK, "currentColor")
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
 

@@ -66,7 +66,9 @@ def test_curves_that_start_above_or_stay_below_cross_at_infinity() -> None:
     assert crossing(loss, curves, 2.0).tolist() == pytest.approx([-math.inf, math.inf, math.inf, 0.15])
 
 
-@pytest.mark.parametrize("text", ["psnr_db", "psnr_db=", "=1", "psnr_db=-1", "psnr_db=nan", "psnr_db=inf", "psnr_db=x%"])
+@pytest.mark.parametrize(
+    "text", ["psnr_db", "psnr_db=", "=1", "psnr_db=-1", "psnr_db=nan", "psnr_db=inf", "psnr_db=x%"]
+)
 def test_a_fall_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(OutputError, match="is METRIC=AMOUNT"):
         parse_fall(text)

@@ -96,7 +96,12 @@ def test_a_single_run_becomes_a_page_and_keeps_its_own_figures(tmp_path: Path) -
     assert cli.main(["report", str(folder)]) == 0
     assert {path: path.read_bytes() for path in before} == before
     text = (folder / "report.html").read_text(encoding="utf-8")
-    for words in ("Quality of each frame", "Packets and blocks", "Distribution of the delay of packets", "Median frame"):
+    for words in (
+        "Quality of each frame",
+        "Packets and blocks",
+        "Distribution of the delay of packets",
+        "Median frame",
+    ):
         assert words in text
     assert "quality_psnr_db" not in text and "Differences, pair by pair" not in text
 
