@@ -9,7 +9,6 @@ chapters 8 and 13), the same draws for all conditions, so that differences keep 
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,5 +83,7 @@ def interval(draws: Floats, units: int, confidence: float = CONFIDENCE) -> tuple
     return float(low), float(high)
 
 
-def _ratio(top: Any, bottom: Any) -> Floats:
-    return np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=np.asarray(bottom) > 0)
+def _ratio(top: Floats, bottom: Floats) -> Floats:
+    unknown = np.full(np.shape(top), np.nan)
+    known: Floats = np.divide(top, bottom, out=unknown, where=bottom > 0)
+    return known
