@@ -166,7 +166,7 @@ class Album:
         target = float(damaged[self.metric].quantile(bad_end))
         nearest = kept.loc[(kept[self.metric] - target).abs().idxmin()]
         caption = (
-            f"Of all frames of {scheme} that lost something, {share * 100:g} % are worse than {self._say(target)}. "
+            f"Of all frames of scheme {scheme} that lost something, {share * 100:g} % are worse than {self._say(target)}. "
             f"Shown is the kept frame nearest to that ({self._say(nearest[self.metric])}, frame {nearest['frame']}), "
             "and the same frame of the same clip, seed and loss with the other schemes."
         )

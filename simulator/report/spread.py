@@ -102,9 +102,11 @@ def _draw(
     if any(shown):
         figure.legend(loc="outside lower center", ncols=min(3, len(shown)), frameon=False)
     title = f"Distribution of the {what}" + (f", {network}" if network else "")
-    medians = "; ".join(f"{label or 'median'} {np.median(values):.3g} ms" for label, values in shown.items())
-    caption = f"Share {of} that took no longer. Medians: {medians}."
-    return Drawing(name, title, caption, f"{title}. Medians: {medians}.", figure, tuple(cells))
+    medians = "Median: " + "; ".join(
+        f"{label}{', ' * bool(label)}{np.median(values):.3g} ms" for label, values in shown.items()
+    )
+    caption = f"Share {of} that took no longer. {medians}."
+    return Drawing(name, title, caption, f"{title}. {medians}.", figure, tuple(cells))
 
 
 def thin(values: np.ndarray) -> np.ndarray:
