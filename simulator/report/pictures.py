@@ -166,8 +166,8 @@ class Album:
         target = float(damaged[self.metric].quantile(bad_end))
         nearest = kept.loc[(kept[self.metric] - target).abs().idxmin()]
         caption = (
-            f"Of all frames of scheme {scheme} that lost something, {share * 100:g} % are worse than {self._say(target)}. "
-            f"Shown is the kept frame nearest to that ({self._say(nearest[self.metric])}, frame {nearest['frame']}), "
+            f"Of all frames of scheme {scheme} that lost something, {share * 100:g} % are worse than "
+            f"{self._say(target)}. Shown is the kept frame nearest to that ({self._say(nearest[self.metric])}, frame {nearest['frame']}), "
             "and the same frame of the same clip, seed and loss with the other schemes."
         )
         return Strip(name, title, caption, self._same_frame(nearest["cell"], nearest["frame"]))
