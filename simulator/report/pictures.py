@@ -167,8 +167,8 @@ class Album:
         nearest = kept.loc[(kept[self.metric] - target).abs().idxmin()]
         caption = (
             f"Of all frames of scheme {scheme} that lost something, {share * 100:g} % are worse than "
-            f"{self._say(target)}. Shown is the kept frame nearest to that ({self._say(nearest[self.metric])}, frame {nearest['frame']}), "
-            "and the same frame of the same clip, seed and loss with the other schemes."
+            f"{self._say(target)}. Shown is the kept frame nearest to that ({self._say(nearest[self.metric])}, "
+            f"frame {nearest['frame']}), and the same frame of the same clip, seed and loss with the other schemes."
         )
         return Strip(name, title, caption, self._same_frame(nearest["cell"], nearest["frame"]))
 
