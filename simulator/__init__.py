@@ -3,7 +3,7 @@
 A frame becomes tokens, tokens become packets, packets cross a lossy channel in simulated time, holes
 are concealed, and every step leaves a row in a table. The modules, in the order of the data:
 
-    cli              run | sweep | validate | schema: parse, call, print, exit code
+    cli              run | sweep | report | validate | schema: parse, call, print, exit code
     progress         how far a run is, on stderr
     scenario         what decides a run: frozen models, read strictly from YAML
     scenario_channel its channel section, and in it
@@ -52,7 +52,22 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     pcap             packets as a capture file
     records          the rows of the tables, and their files
     metrics          one line of numbers for a run
-    report           figures from the files of a run
+    report           tables, figures and a page, from the files of a run or a sweep
+    report.read      a results folder: its tables, its provenance, what is missing
+    report.schemes   which varied key is loss, rate, clip or method; two schemes that make a pair
+    report.bootstrap intervals by resampling clips and seeds
+    report.study     results made ready: sums per cell, conditions by units
+    report.estimates tables: quality, falls, differences, tokens, transport
+    report.style     colours, units, one look; figures to files and to the page
+    report.run_figures the three figures of a single run
+    report.curves    quality, differences and tokens against loss; quality against rate
+    report.spread    distributions of delays and freezes
+    report.pictures  kept pictures: a typical and a bad frame, clips to scrub through
+    report.strips    the strip as a figure
+    report.provenance what made the results: runs, seeds, versions, model
+    report.tables    tables as the page shows them
+    report.page      everything on one HTML page that needs nothing else
+    report.write     the main path: folder to tables, figures and page
     streams          (seed, purpose) to random numbers
     units            people's units to nanoseconds, bits a second and shares
     errors           what a user can do wrong

@@ -37,6 +37,8 @@ examples:
       your own pictures, by name (a folder, a glob, or a video file)
   python -m simulator sweep scenarios/lossy_20pct.yaml --vary channel.loss.rate=0,5%,10%,20% --seeds 5
       4 loss rates x 5 seeds; stopped and called again, it does what is missing
+  python -m simulator report results/lossy_20pct/3f2a90c1d4e5-s1/
+      one page with figures, tables and pictures, from the files of a run or of a sweep
   python -m simulator validate my_scenario.yaml
       is it a valid scenario, and what do its defaults come to?
   python -m simulator schema > scenarios/scenario.schema.json
@@ -111,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     _add_run(verbs)
     _add_sweep(verbs)
+    _add_report(verbs)
     validate = verbs.add_parser("validate", help="check a scenario and print it with all defaults filled in")
     _add_scenario(validate)
     _add_seed(validate)
@@ -277,6 +280,46 @@ def summary_table(summary: dict[str, float]) -> str:
 def command_line() -> str:
     """How this process was started, for provenance."""
     return shlex.join(["python", "-m", "simulator", *sys.argv[1:]])
+
+
+def _add_report(verbs: "argparse._SubParsersAction[_Parser]") -> None:
+    report = verbs.add_parser(
+        "report",
+        help="make tables, figures and one HTML page of a run or a sweep",
+        description="Make tables, figures and one self-contained HTML page from the files of a run or a sweep.\n"
+        "Nothing is simulated. docs/reports.md says how each number is computed.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    report.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="the folder that run or sweep printed")
+    report.add_argument(
+        "--out", type=Path, metavar="FILE.html",
+        help="the page; tables and figures go to FILE_files beside it; default: RESULTS_DIR/report.html",
+    )  # fmt: skip
+    report.add_argument(
+        "--baseline", metavar="KEY=VALUE",
+        help="the scheme that others are compared with, such as concealment.method=none; "
+        "default: the first value of the first method that varies",
+    )  # fmt: skip
+    report.add_argument(
+        "--fall", action="append", default=[], metavar="METRIC=AMOUNT", dest="falls",
+        help="find the loss rate at which quality has fallen by this; may be given several times; "
+        "default: psnr_db=1 and squeeze='10 %%'",
+    )  # fmt: skip
+    report.set_defaults(verb=_report)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from simulator.report.estimates import DEFAULT_FALLS, parse_fall
+    from simulator.report.write import write_report
+
+    falls = [parse_fall(text) for text in arguments.falls] or DEFAULT_FALLS
+    done = write_report(arguments.folder, arguments.out, arguments.baseline, falls)
+    for note in done.notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(f"page    {done.page}")
+    print(f"tables  {done.files / 'tables'}{os.sep}")
+    print(f"figures {done.files / 'figures'}{os.sep}")
+    return 0
 
 
 def _validate(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("codec", "codec/training", "simulator/channel")  # simulator: tests/simulator/test_cli.py
+PACKAGES = (
+    "codec",
+    "codec/training",
+    "simulator/channel",
+    "simulator/report",
+)  # simulator: tests/simulator/test_cli.py
 
 
 @pytest.mark.parametrize("package", PACKAGES)

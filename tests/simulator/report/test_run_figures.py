@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from simulator import report, run
+from simulator import run
 from simulator.errors import OutputError
+from simulator.report import run_figures, write_figures
 from tests.simulator.small import lossy
 
 
@@ -34,16 +35,16 @@ def test_figures_say_what_they_show_with_units(folder: Path) -> None:
 
 def test_figures_made_again_from_the_files_are_the_same_bytes(folder: Path) -> None:
     before = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
-    written = report.write_figures(folder)
+    written = write_figures(folder)
     assert {path.name: path.read_bytes() for path in written} == before
 
 
 def test_every_fate_has_a_colour_of_its_own() -> None:
-    assert len(set(report.FATES.values())) == len(report.FATES) == 6
+    assert len(set(run_figures.FATES.values())) == len(run_figures.FATES) == 6
 
 
 def test_frozen_frames_and_all_fates_can_be_drawn() -> None:
-    fates = list(report.FATES)
+    fates = list(run_figures.FATES)
     count = len(fates)
     frames = pd.DataFrame(
         {
@@ -52,19 +53,19 @@ def test_frozen_frames_and_all_fates_can_be_drawn() -> None:
         }
     )  # fmt: skip
     packets = pd.DataFrame({"kind": "media", "frame": range(count), "fate": fates})
-    figure = report.arrivals_figure(frames, packets, np.zeros((count, 2, 2), np.uint8))
+    figure = run_figures.arrivals_figure(frames, packets, np.zeros((count, 2, 2), np.uint8))
     legend = figure.axes[0].get_legend()
     assert legend is not None and [text.get_text() for text in legend.get_texts()] == [
         f.replace("_", " ") for f in fates
     ]
-    assert "frozen (33.3% of frames)" in str(report.quality_figure(frames).axes[0].get_legend_handles_labels()[1])
+    assert "frozen (33.3% of frames)" in str(run_figures.quality_figure(frames).axes[0].get_legend_handles_labels()[1])
 
 
 def test_only_measured_metrics_get_a_panel() -> None:
     table = pd.DataFrame({"ssim": [None], "ssim_lossless": [None], "flip": [0.1], "flip_lossless": [0.1]})
-    assert report.quality_columns(table) == ["flip"]
+    assert run_figures.quality_columns(table) == ["flip"]
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="no figures can be made"):
-        report.write_figures(tmp_path)
+        write_figures(tmp_path)

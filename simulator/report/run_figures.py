@@ -1,15 +1,11 @@
 """Figures of one run, made from its files alone: no simulation is asked, none is repeated.
 
-    frames.parquet                     -> figures/quality.{png,svg}    quality over time
-    packets.parquet, frames/blocks.npz -> figures/arrivals.{png,svg}   fate of each slice, state of blocks
-    frames/*.png, frames.parquet       -> figures/strip.png            what was sent and what was seen
-
-Colours are those of Okabe and Ito, which remain distinct under all common colour blindness; every
-colour that matters also differs in lightness or comes with a word.
+frames.parquet                     -> figures/quality.{png,svg}    quality over time
+packets.parquet, frames/blocks.npz -> figures/arrivals.{png,svg}   fate of each slice, state of blocks
+frames/*.png, frames.parquet       -> figures/strip.png            what was sent and what was seen
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,46 +13,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import OutputError
+from simulator.report.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, UNITS, VERMILLION, YELLOW, save, style
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, SKY, ORANGE, VERMILLION = "#0072B2", "#56B4E9", "#E69F00", "#D55E00"
-GREEN, PURPLE, YELLOW, GREY = "#009E73", "#CC79A7", "#F0E442", "#8C8C8C"
-
 FATES = {  # fate of a packet -> its colour
     "delivered": SKY,
     "late": YELLOW,
     "lost": VERMILLION,
-    "queue_drop": "#000000",
+    "queue_drop": BLACK,
     "corrupt": PURPLE,
     "duplicate": GREEN,
 }
-BLOCKS = (("received", SKY), ("concealed", ORANGE), ("lost", "#000000"))
+BLOCKS = (("received", SKY), ("concealed", ORANGE), ("lost", BLACK))
 VERSIONS = (  # suffix of the column, colour, width, words
     ("_lossless", GREY, 1.0, "nothing lost"),
     ("_holes", ORANGE, 1.0, "lost, not concealed"),
     ("", BLUE, 1.6, "lost, concealed"),
 )
 ROWS = (("sent", "sent"), ("holes", "received,\nwith holes"), ("concealed", "concealed"), ("lossless", "nothing\nlost"))
-UNITS = {
-    "psnr_db": "PSNR (dB)",
-    "ssim": "SSIM",
-    "ms_ssim": "MS-SSIM",
-    "flip": "FLIP (lower is better)",
-    "lpips": "LPIPS (lower is better)",
-    "squeeze": "SqueezeNet distance\n(lower is better)",
-    "ssimulacra2": "SSIMULACRA 2",
+
+
+WORDS = {  # figure -> its title and what it shows, where it stands in a page
+    "quality": ("Quality of each frame", "Quality over capture time: nothing lost, not concealed, concealed"),
+    "arrivals": ("Packets and blocks", "Fate of each packet and state of the blocks of each frame over capture time"),
 }
 
 
-def write_figures(folder: Path) -> list[Path]:
-    """All figures of one run into `folder`/figures.
+def write_figures(folder: Path, target: Path | None = None) -> list[Path]:
+    """All figures of one run.
 
     Args:
         folder: A results folder, as a run wrote it.
+        target: Where to; default: `folder`/figures.
 
     Returns:
         The files written.
@@ -71,13 +63,13 @@ def write_figures(folder: Path) -> list[Path]:
         packets = pd.read_parquet(folder / "packets.parquet")
         with np.load(folder / "frames" / "blocks.npz") as arrays:
             states = arrays["block_state"]
-        target = folder / "figures"
+        target = target or folder / "figures"
         target.mkdir(exist_ok=True)
-        with _style():
+        with style():
             return [
-                *_save(quality_figure(frames), target / "quality", ("png", "svg")),
-                *_save(arrivals_figure(frames, packets, states), target / "arrivals", ("png", "svg")),
-                *_save(strip_figure(frames, folder / "frames"), target / "strip", ("png",)),
+                *save(quality_figure(frames), target / "quality", ("png", "svg")),
+                *save(arrivals_figure(frames, packets, states), target / "arrivals", ("png", "svg")),
+                *save(strip_figure(frames, folder / "frames"), target / "strip", ("png",)),
             ]
     except OSError as error:
         raise OutputError(str(folder), f"no figures can be made ({error})") from error
@@ -218,31 +210,3 @@ def _legend(panel: "Axes", entries: Sequence[tuple[str, str]]) -> None:
 
     handles = [Patch(facecolor=colour, label=words) for words, colour in entries]
     panel.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    """One look, and files that are the same byte for byte when made twice."""
-    import matplotlib
-
-    wanted: dict[Any, Any] = {
-        "font.size": 9,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 9,
-        "axes.titlelocation": "left",
-        "figure.titlesize": 10,
-        "svg.hashsalt": "vqstream",
-        "svg.fonttype": "none",
-    }
-    with matplotlib.rc_context(wanted):
-        yield
-
-
-def _save(figure: "Figure", path: Path, kinds: Sequence[str]) -> list[Path]:
-    written = []
-    for kind in kinds:
-        file = path.with_suffix(f".{kind}")
-        figure.savefig(file, dpi=150, metadata={"Date": None} if kind == "svg" else None)
-        written.append(file)
-    return written
