@@ -77,11 +77,21 @@ class MediaCodec(Protocol):
         """Short name for tables and folders."""
         ...
 
-    def encode(self, frames: NDArray[np.uint8], slices: int, interleave: str) -> list[EncodedFrame]:
+    def encode(
+        self, frames: NDArray[np.uint8], slices: int, interleave: str, bpp: Sequence[float] | None = None
+    ) -> list[EncodedFrame]:
         """Pictures uint8 [T, H, W, 3] to T encoded frames of `slices` slices each.
 
+        Args:
+            frames: The pictures.
+            slices: Slices a frame.
+            interleave: Which tokens share a slice.
+            bpp: A rate for each frame, in bits a pixel of payload, to be met as nearly as the codec
+                can; None for the rate it was configured with.
+
         Raises:
-            MediaError: If the pictures or the number of slices do not suit this codec.
+            MediaError: If the pictures, the number of slices or a rate do not suit this codec; if rates
+                are given and it cannot vary its own.
         """
         ...
 
@@ -118,9 +128,14 @@ HOLE = 128  # mid grey: what a viewer sees where nothing is known
 # Sequences", 2018). Integers, so every machine gets the same order.
 STEP_X, STEP_Y = 3242174889, 2447445414
 
-# crc32 of all that follows (4 bytes), slice index, slice count, interleave id; then 3 bytes a token
+# crc32 of all that follows (4 bytes), slice index, slice count, how it is coded: interleave id in the low
+# bits, bits a token in the high ones; then the tokens
 HEADER = struct.Struct(">IBBB")
 INTERLEAVES = ("raster", "low_discrepancy")
+INTERLEAVE_BITS = 1
+
+FULL_BITS = 24  # of a token: 8 for each colour, and as few as 1 for each at the lowest rate
+TOKEN_BITS = range(3, FULL_BITS + 1)
 
 
 def slice_order(grid: tuple[int, int], interleave: str) -> NDArray[np.intp]:
@@ -197,22 +212,28 @@ def fill_from_neighbours(
 
 
 class ToyCodec:
-    """A codec in pure numpy for tests and docs: one token is the mean colour of a 16x16 block."""
+    """A codec in pure numpy for tests and docs: one token is the mean colour of a 16x16 block.
+
+    Its rate is that of 3 to 24 bits a token, 0.012 to 0.094 bits a pixel, headers of slices apart.
+    """
 
     name = "toy"
     methods = ("none", "neighbour_mean")
 
-    def encode(self, frames: NDArray[np.uint8], slices: int, interleave: str) -> list[EncodedFrame]:
-        """Pictures uint8 [T, H, W, 3] to T frames of `slices` slices.
+    def encode(
+        self, frames: NDArray[np.uint8], slices: int, interleave: str, bpp: Sequence[float] | None = None
+    ) -> list[EncodedFrame]:
+        """Pictures uint8 [T, H, W, 3] to T frames of `slices` slices; rates beyond its own are cut off.
 
         Raises:
             MediaError: If there are fewer blocks than slices, or the interleave is unknown.
         """
         if interleave not in INTERLEAVES:
             raise MediaError("packetizer.interleave", f"must be one of {', '.join(INTERLEAVES)}", interleave)
-        return [self._encode_frame(frame, slices, interleave) for frame in frames]
+        depths = [FULL_BITS] * len(frames) if bpp is None else [_token_bits(rate, slices, frames) for rate in bpp]
+        return [self._encode_frame(frame, slices, interleave, bits) for frame, bits in zip(frames, depths, strict=True)]
 
-    def _encode_frame(self, frame: NDArray[np.uint8], slices: int, interleave: str) -> EncodedFrame:
+    def _encode_frame(self, frame: NDArray[np.uint8], slices: int, interleave: str, bits: int) -> EncodedFrame:
         means = block_means(frame)
         rows, cols = means.shape[:2]
         if not 1 <= slices <= min(rows * cols, 255):
@@ -224,7 +245,9 @@ class ToyCodec:
             )
         dealt = means.reshape(-1, 3)[slice_order((rows, cols), interleave)]
         borders = shares(rows * cols, slices)
-        made = tuple(_write_slice(dealt[borders[i] : borders[i + 1]], i, slices, interleave) for i in range(slices))
+        made = tuple(
+            _write_slice(dealt[borders[i] : borders[i + 1]], i, slices, interleave, bits) for i in range(slices)
+        )
         return EncodedFrame(made, rows * cols, (frame.shape[0], frame.shape[1]))
 
     def decode(
@@ -263,11 +286,49 @@ class ToyCodec:
 
     def describe(self) -> dict[str, Any]:
         """The toy has no weights: name and version say all."""
-        return {"name": self.name, "version": 1, "model_hash": None}
+        return {"name": self.name, "version": 2, "model_hash": None}
 
 
-def _write_slice(tokens: NDArray[np.uint8], index: int, count: int, interleave: str) -> Slice:
-    body = bytes((index, count, INTERLEAVES.index(interleave))) + tokens.tobytes()
+def _token_bits(bpp: float, slices: int, frames: NDArray[np.uint8]) -> int:
+    """Most bits a token that keep a frame within `bpp`, headers of slices included."""
+    height, width = frames.shape[1:3]
+    blocks = -(-height // BLOCK) * -(-width // BLOCK)
+    bits = (bpp * height * width - 8 * HEADER.size * slices) / blocks
+    return int(min(max(bits, TOKEN_BITS[0]), TOKEN_BITS[-1]))
+
+
+def colour_bits(bits: int) -> tuple[int, int, int]:
+    """Bits of red, green and blue in a token of `bits`: green first, to which eyes are keenest, then red.
+
+    >>> colour_bits(24), colour_bits(16)
+    ((8, 8, 8), (5, 6, 5))
+    """
+    return (bits + 1) // 3, (bits + 2) // 3, bits // 3
+
+
+def _pack(tokens: NDArray[np.uint8], bits: int) -> bytes:
+    """Tokens uint8 [N, 3] as N fields of `bits` bits: the high bits of each colour."""
+    columns = [
+        np.unpackbits(tokens[:, colour, None], axis=1)[:, :depth] for colour, depth in enumerate(colour_bits(bits))
+    ]
+    return np.packbits(np.concatenate(columns, axis=1)).tobytes()
+
+
+def _unpack(data: NDArray[np.uint8], count: int, bits: int) -> NDArray[np.uint8]:
+    """Inverse of `_pack`: uint8 [count, 3]; a colour is in the middle of those it stands for."""
+    fields = np.unpackbits(data)[: count * bits].reshape(count, bits)
+    tokens = np.zeros((count, 3), dtype=np.uint8)
+    start = 0
+    for colour, depth in enumerate(colour_bits(bits)):
+        tokens[:, colour] = np.packbits(fields[:, start : start + depth], axis=1)[:, 0]
+        tokens[:, colour] += (1 << (8 - depth)) >> 1
+        start += depth
+    return tokens
+
+
+def _write_slice(tokens: NDArray[np.uint8], index: int, count: int, interleave: str, bits: int) -> Slice:
+    coding = INTERLEAVES.index(interleave) | bits << INTERLEAVE_BITS
+    body = bytes((index, count, coding)) + _pack(tokens, bits)
     return Slice(index, count, len(tokens), struct.pack(">I", zlib.crc32(body)) + body)
 
 
@@ -281,16 +342,17 @@ def _read_slices(slices: Sequence[Slice], grid: tuple[int, ...]) -> tuple[NDArra
         if len(part.data) < HEADER.size:
             corrupt += 1
             continue
-        crc, index, count, interleave = HEADER.unpack_from(part.data)
+        crc, index, count, coding = HEADER.unpack_from(part.data)
+        interleave, bits = coding & ((1 << INTERLEAVE_BITS) - 1), coding >> INTERLEAVE_BITS
         body = np.frombuffer(part.data, dtype=np.uint8, offset=HEADER.size)
-        if crc != zlib.crc32(part.data[4:]) or interleave >= len(INTERLEAVES) or index >= count:
+        if crc != zlib.crc32(part.data[4:]) or bits not in TOKEN_BITS or index >= count:
             corrupt += 1
             continue
         borders = shares(rows * cols, count)
         where = slice_order((rows, cols), INTERLEAVES[interleave])[borders[index] : borders[index + 1]]
-        if body.size != 3 * where.size:  # intact, but of a picture of another size
+        if body.size != -(-where.size * bits // 8):  # intact, but of a picture of another size
             corrupt += 1
             continue
-        tokens[where] = body.reshape(-1, 3)
+        tokens[where] = _unpack(body, where.size, bits)
         known[where] = True
     return tokens.reshape(rows, cols, 3), known.reshape(rows, cols), corrupt

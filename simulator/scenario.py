@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import SchemaSerializer
+from pydantic_core.core_schema import WithDefaultSchema
 
 from simulator import strict_yaml
 from simulator.scenario_channel import (
@@ -22,7 +25,6 @@ from simulator.scenario_channel import (
     ConstantBandwidth,
     ConstantDelay,
     DroptailQueue,
-    Duration,
     GilbertElliott,
     InfiniteBandwidth,
     InfiniteQueue,
@@ -35,10 +37,13 @@ from simulator.scenario_channel import (
     problem,
 )
 from simulator.scenario_file import read_tree
+from simulator.scenario_playout import AdaptivePlayout, FixedPlayout, Pacing, Playout
 from simulator.scenario_problems import explain, nearest
 from simulator.scenario_protection import Fec, Nack, Protection
+from simulator.scenario_rate import FixedRate, GccRate, OracleRate, RateControl
 
 __all__ = [
+    "AdaptivePlayout",
     "Bernoulli",
     "Channel",
     "Codec",
@@ -47,13 +52,18 @@ __all__ = [
     "ConstantDelay",
     "DroptailQueue",
     "Fec",
+    "FixedPlayout",
+    "FixedRate",
+    "GccRate",
     "GilbertElliott",
     "InfiniteBandwidth",
     "InfiniteQueue",
     "Nack",
     "NoLoss",
     "NormalDelay",
+    "OracleRate",
     "Output",
+    "Pacing",
     "Packetizer",
     "Playout",
     "Protection",
@@ -127,18 +137,6 @@ class Packetizer(Section):
     )
 
 
-class Playout(Section):
-    """When a frame is shown: capture time + deadline."""
-
-    deadline_ns: Duration = Field(default=150_000_000, alias="deadline")
-
-
-class RateControl(Section):
-    """Who chooses the codec's rate; this version keeps it fixed."""
-
-    model: Literal["fixed"] = "fixed"
-
-
 class Concealment(Section):
     """How holes are filled."""
 
@@ -169,8 +167,9 @@ class Scenario(Section):
     packetizer: Packetizer = Packetizer()
     protection: Protection = Protection()
     channel: Channel = Channel()
-    playout: Playout = Playout()
-    rate_control: RateControl = RateControl()
+    playout: Playout = FixedPlayout()
+    pacing: Pacing = Pacing()
+    rate_control: RateControl = FixedRate()
     concealment: Concealment = Concealment()
     output: Output = Output()
 
@@ -210,9 +209,20 @@ def scenario_hash(scenario: Scenario) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+class _Spelled(GenerateJsonSchema):
+    """Defaults as people write them: 150 ms, not 150000000, which a file would mean as milliseconds."""
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        inner = schema["schema"]
+        if "default" in made and "serialization" in inner:
+            made["default"] = SchemaSerializer(inner).to_python(schema["default"], mode="json")
+        return made
+
+
 def schema() -> dict[str, Any]:
     """JSON Schema of a scenario file, for editors."""
-    made = Scenario.model_json_schema(by_alias=True)
+    made = Scenario.model_json_schema(by_alias=True, schema_generator=_Spelled)
     made["required"] = []  # `name` is the file's name where it is not given
     made["properties"]["extends"] = {
         "type": "string",

@@ -4,6 +4,7 @@ Also the kinds of value all sections share: whole numbers, durations, rates, sha
 """
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import (
@@ -62,6 +63,11 @@ class Section(BaseModel):
 def problem(key: str, rule: str) -> PydanticCustomError:
     """A broken rule between several keys, reported at one of them."""
     return PydanticCustomError("rule", "{rule}", {"key": key, "rule": rule})
+
+
+def with_default_model(model: str) -> Callable[[Any], Any]:
+    """A validator that lets `model` be left out of a section that has several."""
+    return lambda value: {"model": model, **value} if isinstance(value, dict) else value
 
 
 def only(value: T, allowed: T, rule: str) -> T:

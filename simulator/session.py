@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from simpy import Environment
 
-from simulator import feedback, nack, units
+from simulator import feedback, nack, playout_delay, units
 from simulator.channel import link
 from simulator.delivery import FrameDelivery
 from simulator.fec import Protector
@@ -101,7 +101,7 @@ def run_session(
     env, numbers = Environment(), _Numbers.draw(scenario.seed)
     packets: list[PacketRecord] = []
     deliveries: list[FrameDelivery] = []
-    playout = PlayoutBuffer(scenario.source.fps, _deadline_ns(scenario))
+    playout = PlayoutBuffer(scenario.source.fps, playout_delay.make(scenario.playout), _waiting_ns(scenario))
     ledger = Ledger(scenario.seed, playout, taps.packets or packets.extend, taps.delivery or deliveries.append)
     receiver = _receiver(env, scenario, playout, numbers.ssrc)
     path = link.make(env, scenario.channel, scenario.seed, out=_in_turn(receiver.put, taps.received))
@@ -146,9 +146,9 @@ class _Numbers:
         return cls(ssrc, timestamp, sequence & 0xFFFF, repair[0], repair[1] & 0xFFFF, repair[2], repair[3] & 0xFFFF)
 
 
-def _deadline_ns(scenario: Scenario) -> int:
-    """From capture to screen. A frame's packets may wait for those of depth - 1 further frames."""
-    return scenario.playout.deadline_ns + units.frame_time_ns(scenario.packetizer.depth - 1, scenario.source.fps)
+def _waiting_ns(scenario: Scenario) -> int:
+    """Before a frame is sent: its packets may wait for those of depth - 1 further frames."""
+    return units.frame_time_ns(scenario.packetizer.depth - 1, scenario.source.fps)
 
 
 def _receiver(env: Environment, scenario: Scenario, playout: PlayoutBuffer, ssrc: int) -> Receiver:

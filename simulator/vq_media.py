@@ -61,11 +61,13 @@ class VqMedia:
         except CodecError as error:
             raise MediaError(*error.args) from error
 
-    def encode(self, frames: NDArray[np.uint8], slices: int, interleave: str) -> list[EncodedFrame]:
+    def encode(
+        self, frames: NDArray[np.uint8], slices: int, interleave: str, bpp: Sequence[float] | None = None
+    ) -> list[EncodedFrame]:
         """Pictures uint8 [T, H, W, 3] to encoded frames; see `MediaCodec.encode`."""
         size = (frames.shape[1], frames.shape[2])
         try:
-            tokens = self._codec.encode_batch(frames, self._ratios, self._bpp)
+            tokens = self._tokens(frames, bpp)
             coded = [self._codec.to_slices(t, slices, interleave, self._entropy) for t in tokens]
         except CodecError as error:
             raise MediaError(*error.args) from error
@@ -73,6 +75,16 @@ class VqMedia:
             EncodedFrame(tuple(Slice(s.index, s.count, s.tokens, s.data) for s in parts), len(t.level), size)
             for t, parts in zip(tokens, coded, strict=True)
         ]
+
+    def _tokens(self, frames: NDArray[np.uint8], bpp: Sequence[float] | None) -> list[Tokens]:
+        """Frames of one rate are encoded together."""
+        if bpp is None:
+            return self._codec.encode_batch(frames, self._ratios, self._bpp)
+        tokens: dict[int, Tokens] = {}
+        for rate in sorted(set(bpp)):
+            chosen = [index for index, wanted in enumerate(bpp) if wanted == rate]
+            tokens.update(zip(chosen, self._codec.encode_batch(frames[chosen], self._ratios, rate), strict=True))
+        return [tokens[index] for index in range(len(frames))]
 
     def decode(
         self, received: Sequence[Sequence[Slice]], size: tuple[int, int], concealment: str, temporal: bool

@@ -183,7 +183,7 @@ def test_lines_are_those_of_the_keys_in_nested_sections_and_flow_style(tmp_path:
         ("protection: {nack: {retries: 0}}", "protection.nack.retries: must be at least 1, got 0"),
         ("protection: {nack: {margin: 5 m}}", "protection.nack.margin: a duration is a number >= 0"),
         ("concealment: {temporal: true}", "concealment.temporal: this version guesses within one frame only"),
-        ("rate_control: {model: gcc}", "rate_control.model: must be 'fixed', got 'gcc'"),
+        ("rate_control: {model: bbr}", "rate_control.model: must be one of 'fixed', 'gcc', 'oracle', got 'bbr'"),
         ("output: {frames: yes}", "output.frames: must be a whole number, got 'yes'"),
         ("channel: {delay: {model: normal, mean: 1, jitter: 1, reorder: yes}}", "must be true or false, got 'yes'"),
         ("source: {count: 1.5}", "source.count: must be a whole number, got 1.5"),
