@@ -4,14 +4,63 @@ frame(7)          at the codec's own rate: made in batches, since its neighbours
 frame(7, 0.125)   at this rate: made alone, since nobody knows the next frame's rate yet
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.errors import MediaError
 from simulator.media import EncodedFrame, MediaCodec
 
 BATCH = 24  # frames: one second of film, enough to keep a network busy
+
+
+class Film(Protocol):
+    """What the sender asks of a film."""
+
+    def __len__(self) -> int:
+        """Frames of the film."""
+        ...
+
+    def frame(self, number: int, bpp: float | None = None) -> EncodedFrame:
+        """Frame `number` at a rate in bits a pixel of payload; None: the codec's own."""
+        ...
+
+
+class Chosen(Protocol):
+    """A frame by number, and the rate that was chosen for it."""
+
+    @property
+    def frame(self) -> int:
+        """From 0."""
+        ...
+
+    @property
+    def bpp_asked(self) -> float | None:
+        """Bits a pixel of payload; None: the codec's own rate."""
+        ...
+
+
+class Ready:
+    """A film that is encoded already, and so has one rate."""
+
+    def __init__(self, frames: Sequence[EncodedFrame]) -> None:
+        self._frames = frames
+
+    def __len__(self) -> int:
+        """Frames of the film."""
+        return len(self._frames)
+
+    def frame(self, number: int, bpp: float | None = None) -> EncodedFrame:
+        """One frame.
+
+        Raises:
+            MediaError: If a rate is given.
+        """
+        if bpp is not None:
+            raise MediaError("rate_control", "the frames are encoded already; their rate is fixed", bpp)
+        return self._frames[number]
 
 
 class Encodings:
@@ -70,6 +119,10 @@ class Encodings:
     def all(self) -> list[EncodedFrame]:
         """The whole film at the codec's own rate."""
         return [self.frame(number) for number in range(len(self))]
+
+    def sent(self, deliveries: Iterable[Chosen]) -> list[EncodedFrame]:
+        """The frames of a session, at the rates chosen in it."""
+        return [self.frame(each.frame, each.bpp_asked) for each in deliveries]
 
 
 def _batch(number: int, total: int) -> tuple[int, int]:

@@ -131,8 +131,8 @@ def freeze_summary(frames: "pd.DataFrame", fps: float) -> dict[str, float]:
 
 def burst_summary(packets: "pd.DataFrame") -> dict[str, float]:
     """Bursts and gaps after RFC 3611 among media packets that were lost or came too late to be of use."""
-    media = packets[packets["kind"] == "media"]
-    found = burst_gap((media["fate"] != "delivered").to_numpy())
+    media = packets[packets["kind"] == "media"].drop_duplicates("packet")
+    found = burst_gap((~media["fate"].isin(IN_TIME)).to_numpy())
     return {
         "bursts": found.bursts,
         "burst_density": found.burst_density,

@@ -1,6 +1,6 @@
-"""How fast may we send? The rate controller of GCC's delay half: up a little, down by a factor.
+r"""How fast may we send? The rate controller of GCC's delay half: up a little, down by a factor.
 
-    signal \\ state    hold        increase    decrease
+    signal \ state     hold        increase    decrease
     overuse           decrease    decrease    decrease
     normal            increase    increase    hold
     underuse          hold        hold        hold

@@ -1,7 +1,7 @@
-"""GCC: Google congestion control, after draft-ietf-rmcat-gcc-02, at the sender.
+r"""GCC: Google congestion control, after draft-ietf-rmcat-gcc-02, at the sender.
 
-    reports --> Bursts, Trendline, Detector --> Aimd    --> A_hat  \\
-            \\-> LossBased                           --> As_hat  --> min = target
+    reports --> Bursts, Trendline, Detector --> Aimd    --> A_hat  \
+            \-> LossBased                           --> As_hat  --> min = target
 
 The delay half notices a queue that grows, the loss half one that is too short to grow.
 """

@@ -127,7 +127,7 @@ TYPES = {"integer": "whole number", "number": "number", "string": "text", "boole
 
 
 def _typed(spec: Schema, schema: Schema) -> str:
-    kind = spec.get("type", "")
+    kind: str | list[str] = spec.get("type", "")
     if kind == "array":
         items = spec.get("items") or (spec.get("prefixItems") or [{}])[0]
         return f"list of {_kind(items, schema)}"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from simulator.errors import MediaError
-from simulator.media import HOLE, MediaCodec, Slice, ToyCodec, block_means, fill_from_neighbours, slice_order
+from simulator.media import HOLE, MediaCodec, Slice, ToyCodec, block_means, fill_from_neighbours
+from simulator.toy_slices import slice_order
 
 CODEC: MediaCodec = ToyCodec()
 
