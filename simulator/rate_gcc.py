@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from simulator.congestion_feedback import PacketReport
 from simulator.rate_aimd import Aimd, ReceivedRate
 from simulator.rate_delay import Bursts, Detector, Trendline
+from simulator.units import MS_NS
 
 LOSS_LOW, LOSS_HIGH = 0.02, 0.10  # draft, section 6
 LOSS_RAISE = 1.05  # below LOSS_LOW, draft
 LOSS_PACKETS = 20  # fewer tell no loss rate (kLimitNumPackets of WebRTC)
+LOSS_PAUSE_NS = 300 * MS_NS  # and a round trip, from one decrease to the next (kBweDecreaseInterval of WebRTC)
 
 
 class LossBased:
@@ -27,11 +29,15 @@ class LossBased:
     def __init__(self, start_bps: float) -> None:
         self.rate_bps = start_bps
         self._lost = self._seen = 0
+        self._lowered_ns: int | None = None
 
-    def update(self, reports: Sequence[PacketReport], delay_based_bps: float, min_bps: float) -> float:
+    def update(
+        self, reports: Sequence[PacketReport], delay_based_bps: float, min_bps: float, rtt_ns: int, now_ns: int
+    ) -> float:
         """One step at each feedback; it acts once it has seen LOSS_PACKETS packets.
 
-        The estimate never runs ahead of the delay-based one: what is not sent proves nothing.
+        After a decrease it waits until that can show: a long queue goes on telling of old losses. The
+        estimate never runs ahead of the delay-based one: what is not sent proves nothing.
         """
         self._seen += len(reports)
         self._lost += sum(report.arrived_ns is None for report in reports)
@@ -39,11 +45,15 @@ class LossBased:
             loss = self._lost / self._seen
             if loss < LOSS_LOW:
                 self.rate_bps *= LOSS_RAISE
-            elif loss > LOSS_HIGH:
+            elif loss > LOSS_HIGH and self._rested(rtt_ns, now_ns):
                 self.rate_bps *= 1 - 0.5 * loss
+                self._lowered_ns = now_ns
             self._lost = self._seen = 0
         self.rate_bps = max(min(self.rate_bps, delay_based_bps), min_bps)
         return self.rate_bps
+
+    def _rested(self, rtt_ns: int, now_ns: int) -> bool:
+        return self._lowered_ns is None or now_ns - self._lowered_ns >= LOSS_PAUSE_NS + rtt_ns
 
 
 class Gcc:
@@ -71,7 +81,7 @@ class Gcc:
                 self._arrival(report, report.arrived_ns)
         rtt_ns = now_ns - reports[-1].sent_ns
         delay_based = self._aimd.update(self._detector.usage, self._received.rate_bps(), rtt_ns, now_ns)
-        self._target_bps = min(delay_based, self._loss.update(reports, delay_based, self._min_bps))
+        self._target_bps = self._loss.update(reports, delay_based, self._min_bps, rtt_ns, now_ns)
 
     def _arrival(self, report: PacketReport, arrived_ns: int) -> None:
         self._received.add(arrived_ns, report.size_bytes)

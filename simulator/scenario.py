@@ -19,6 +19,7 @@ from pydantic_core import SchemaSerializer
 from pydantic_core.core_schema import WithDefaultSchema
 
 from simulator import strict_yaml
+from simulator.packet import OVERHEAD_BYTES
 from simulator.scenario_channel import (
     Bernoulli,
     Channel,
@@ -172,6 +173,18 @@ class Scenario(Section):
     rate_control: RateControl = FixedRate()
     concealment: Concealment = Concealment()
     output: Output = Output()
+
+    @model_validator(mode="after")
+    def _frames_fit(self) -> Self:
+        """A rate that no packets can carry is found now, not in the middle of a run."""
+        if isinstance(self.rate_control, FixedRate):
+            return self
+        room = self.packetizer.packets_per_frame * (self.channel.mtu_bytes - OVERHEAD_BYTES)
+        most = self.source.size[0] * self.source.size[1] * self.rate_control.max_bpp / 8
+        if most > room:
+            rule = f"at max_bpp a frame has {most:.0f} bytes, but its packets have room for {room}; "
+            raise problem("rate_control", rule + "lower max_bpp or raise packetizer.packets_per_frame")
+        return self
 
 
 def load(path: str | Path, overrides: Sequence[str] = (), seed: int | None = None) -> Scenario:

@@ -18,17 +18,23 @@ def reports(lost: int, of: int) -> list[PacketReport]:
     [(0, 105_000), (1, 105_000), (2, 100_000), (10, 100_000), (11, 100_000 * (1 - 0.055)), (50, 75_000)],
 )
 def test_loss_below_2_percent_raises_above_10_percent_lowers_and_between_keeps_the_rate(lost: int, rate: float) -> None:
-    assert LossBased(100_000).update(reports(lost, 100), 1e9, 0) == pytest.approx(rate)
+    assert LossBased(100_000).update(reports(lost, 100), 1e9, 0, 0, 0) == pytest.approx(rate)
 
 
 def test_loss_is_judged_over_20_packets_at_least() -> None:
     loss = LossBased(100_000)
-    assert loss.update(reports(5, 19), 1e9, 0) == 100_000
-    assert loss.update(reports(0, 1), 1e9, 0) == pytest.approx(100_000 * (1 - 0.125))
+    assert loss.update(reports(5, 19), 1e9, 0, 0, 0) == 100_000
+    assert loss.update(reports(0, 1), 1e9, 0, 0, 0) == pytest.approx(100_000 * (1 - 0.125))
+
+
+def test_after_a_decrease_for_loss_it_waits_300_ms_and_a_round_trip() -> None:
+    loss = LossBased(100_000)
+    rates = [loss.update(reports(50, 100), 1e9, 0, 100 * MS, at * MS) for at in (0, 100, 399, 400)]
+    assert rates == pytest.approx([75_000, 75_000, 75_000, 56_250])
 
 
 def test_the_loss_based_rate_never_runs_ahead_of_the_delay_based_one() -> None:
-    assert LossBased(100_000).update(reports(0, 100), 90_000, 0) == 90_000
+    assert LossBased(100_000).update(reports(0, 100), 90_000, 0, 0, 0) == 90_000
 
 
 def drive(gcc: Gcc, capacity_bps: Callable[[float], float], seconds: float, queue_s: float = 10.0) -> list[list[float]]:
