@@ -124,10 +124,10 @@ class Sender:
     def _pace(self, packets: Sequence[tuple[int, AnyPacket]]) -> None:
         """Send the packets of the group, each when the pacer lets it go."""
         now_ns = self._now_ns
+        # what the group needs to be through before the next one: below that, a queue would grow in here
+        rate_bps = bits(sum(packet.size_bytes for _, packet in packets)) * self._stream.fps / len(self._group)
         if self._choice is not None:
-            rate_bps = self._choice.target_bps
-        else:  # what the group needs to be through before the next one
-            rate_bps = bits(sum(packet.size_bytes for _, packet in packets)) * self._stream.fps / len(self._group)
+            rate_bps = max(rate_bps, self._choice.target_bps)
         for frame, packet in packets:
             wait_ns = self._pacer.send_ns(now_ns, packet.size_bytes, rate_bps) - now_ns
             if wait_ns:

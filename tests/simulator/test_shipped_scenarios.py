@@ -12,7 +12,7 @@ from simulator.records import to_frame
 from tests.simulator.small import SCENARIOS, TOY
 
 SHIPPED = sorted(SCENARIOS.glob("*.yaml"))
-TRACE = SCENARIOS / "traces" / "swinging_300k.mahimahi"
+TRACE = SCENARIOS / "traces" / "slow_fade_300k.mahimahi"
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -26,8 +26,8 @@ def test_a_second_of_every_shipped_scenario_runs_with_the_toy_codec(path: Path) 
 
 
 def carried_kbit(seconds: float) -> float:
-    """What the line of the trace has carried: the integral of 300 + 140 sin(2 pi t / 15) + 60 sin(2 pi t / 4)."""
-    swings = ((140, 15), (60, 4))
+    """What the line of the trace has carried: the integral of 300 - 140 sin(2 pi t / 60) + 60 sin(2 pi t / 20)."""
+    swings = ((-140, 60), (60, 20))
     return 300 * seconds + sum(
         size * period / math.tau * (1 - math.cos(math.tau * seconds / period)) for size, period in swings
     )
