@@ -91,7 +91,7 @@ def _problem(details: ErrorDetails, tree: Node, schema: Schema) -> ScenarioError
 
 def _unknown_key(where: str, key: str, loc: Sequence[int | str], schema: Schema) -> ScenarioError:
     siblings = _keys(schema, loc[:-1])
-    hint = nearest(key, siblings) or _elsewhere(key, schema)
+    hint = nearest(key, siblings) or _elsewhere(key, loc[0], schema)
     return ScenarioError(where, "unknown key", next_step=f"{hint}{' ' * bool(hint)}Keys here: {', '.join(siblings)}")
 
 
@@ -131,9 +131,9 @@ def _resolve(here: Schema, schema: Schema) -> Schema:
     return schema["$defs"][reference.rsplit("/", 1)[1]] if reference else here
 
 
-def _elsewhere(key: str, schema: Schema) -> str:
-    """The same question about a key that sits in another section, such as playout.deadline."""
+def _elsewhere(key: str, here: int | str, schema: Schema) -> str:
+    """The same question about a key that sits in another section than `here`, such as playout.deadline."""
     for section in schema["properties"]:
-        if key in _keys(schema, [section]):
+        if section != here and key in _keys(schema, [section]):
             return f"Did you mean {section}.{key}?"
     return ""
