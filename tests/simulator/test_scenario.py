@@ -184,7 +184,7 @@ def test_lines_are_those_of_the_keys_in_nested_sections_and_flow_style(tmp_path:
         ("protection: {nack: {margin: 5 m}}", "protection.nack.margin: a duration is a number >= 0"),
         ("concealment: {temporal: true}", "concealment.temporal: this version guesses within one frame only"),
         ("rate_control: {model: gcc, start: 5 Mbit/s}", "x.yaml:1: rate_control.start: must lie between min and max"),
-        ("rate_control: {model: oracle, min_bpp: 0.6}", "rate_control.min_bpp: must be at least a twelfth of an octave"),
+        ("rate_control: {model: oracle, min_bpp: 0.6}", "rate_control.min_bpp: must be at least a twelfth"),
         (
             "source: {size: [512, 512]}\nrate_control: {model: gcc}",
             "x.yaml:2: rate_control: at max_bpp a frame has 19661 bytes, but its packets have room for 5816",
