@@ -12,8 +12,11 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     presets          whole channels by name, with their sources
     scenario_values  quantities with units, rows
     scenario_protection its protection section: parity and requests
+    scenario_rate    its rate_control section: who chooses the rate
+    scenario_playout its playout and pacing sections: when packets leave, and when frames are shown
     scenario_file    the file, the files it extends, the overrides
     scenario_problems what is wrong with it, in words, with file and line
+    scenario_reference the page about every key, docs/scenario.md
     strict_yaml      YAML 1.2 to values that know their line
     sweep            many runs: what is missing is claimed, done, and put into tables
     sweep_grid       the varied keys' values and the seeds as a list of cells
@@ -25,10 +28,18 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     results          the results folder: whole or not at all, never over an older one
     frames           where frames come from: photographs with a virtual camera, a folder, a video
     media            Slice, the MediaCodec protocol, ToyCodec
+    toy_slices       the toy's slices as bytes
+    encodings        encoded frames, made when asked for and kept
     media_loader     a codec by its name
     vq_media         the learned codec behind the protocol; the one module that imports `codec`
     session          PASS 1, the network: builds the elements, runs the clock, returns records
     sender           frame clock, packets onto the link, repeats on request
+    pacing           the packets of a frame, spread over time
+    rate_loop        feedback in, bits a pixel for the next frame out
+    rate             who decides how many bits a second: nobody, rate_gcc, rate_oracle
+    rate_gcc         by the growth of delay (rate_delay, rate_aimd) and by loss
+    rate_oracle      by the channel's own bandwidth, ahead of time
+    rate_budget      bits a second to bits a pixel, frame by frame
     packetizer       slices to packets and back, interleaved over frames
     packet           a packet and its header, to bytes and back
     fec              media packets to parity, and missing ones back: XOR and Reed-Solomon
@@ -47,11 +58,15 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     receiver         arrivals; asks for what is missing, and rebuilds it
     nack             requests: who is missing, whether asking is of use, their bytes
     feedback         the way back
+    congestion_feedback what arrived and when, for the rate: RFC 8888
     playout          which slices count for which frame
+    playout_delay    how long a frame waits for them: fixed, or as delays ask
     playback         PASS 2, the codec: what arrived to pictures and their quality
     pcap             packets as a capture file
     records          the rows of the tables, and their files
     metrics          one line of numbers for a run
+    freezes          when the picture stood still, by the W3C's rule
+    burst_gap        losses in bursts and gaps, by RFC 3611
     report           tables, figures and a page, from the files of a run or a sweep
     report.read      a results folder: its tables, its provenance, what is missing
     report.schemes   which varied key is loss, rate, clip or method; two schemes that make a pair

@@ -63,6 +63,7 @@ SUMMARY = (
     ("delay_ms_p95", "delay, 95th percentile", "{:.1f} ms"),
     ("rendered_fps", "frames shown", "{:.2f} a second"),
     ("freeze_ratio", "frames frozen", "{:.1%}"),
+    ("freeze_s", "frozen for long (W3C freezes)", "{:.2f} s"),
     ("goodput_kbps", "payload in time", "{:.1f} kbit/s"),
     ("overhead", "headers and repair / payload", "{:.1%}"),
     ("bpp", "bits a pixel on the wire", "{:.4f}"),
@@ -118,7 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_scenario(validate)
     _add_seed(validate)
     validate.set_defaults(verb=_validate)
-    verbs.add_parser("schema", help="print the JSON Schema of scenario files").set_defaults(verb=_schema)
+    schema = verbs.add_parser("schema", help="print the JSON Schema of scenario files, or a page about every key")
+    schema.add_argument("--markdown", action="store_true", help="the page, as docs/scenario.md")
+    schema.set_defaults(verb=_schema)
     return parser
 
 
@@ -332,7 +335,10 @@ def _validate(arguments: argparse.Namespace) -> int:
 
 
 def _schema(arguments: argparse.Namespace) -> int:
-    from simulator import scenario
+    from simulator import scenario, scenario_reference
 
-    print(json.dumps(scenario.schema(), indent=2))
+    if arguments.markdown:
+        print(scenario_reference.markdown(scenario.schema()), end="")
+    else:
+        print(json.dumps(scenario.schema(), indent=2))
     return 0

@@ -37,6 +37,8 @@ class FrameDelivery:
         tokens_received: Tokens in `received`.
         late: Whether any media packet was late.
         frozen: Nothing came in time: the screen keeps the picture before it.
+        target_bps: What rate control allowed on the wire as it was taken; None if the rate is fixed.
+        bpp_asked: What the codec was asked for, in bits a pixel of payload; None: its own rate.
     """
 
     frame: int
@@ -65,6 +67,8 @@ class FrameDelivery:
     tokens_received: int
     late: bool
     frozen: bool
+    target_bps: float | None = None
+    bpp_asked: float | None = None
 
 
 def deliver(
@@ -75,6 +79,8 @@ def deliver(
     journeys: Sequence[Journey],
     in_time: Iterable[Packet],
     bytes_feedback: int = 0,
+    target_bps: float | None = None,
+    bpp_asked: float | None = None,
 ) -> FrameDelivery:
     """Fold the journeys of a frame, all of which have come to an end.
 
@@ -86,6 +92,8 @@ def deliver(
         journeys: Of its packets of all kinds; their copies come with them.
         in_time: Its media packets as they stood in the playout buffer at `render_ns`.
         bytes_feedback: Requests for its packets.
+        target_bps: Rate that rate control allowed on the wire.
+        bpp_asked: Rate that the codec was asked for.
     """
     received = tuple(depacketize(in_time))
     media = [journey for journey in journeys if journey.packet.kind == "media"]
@@ -125,6 +133,8 @@ def deliver(
         tokens_received=sum(part.tokens for part in received),
         late=late[0] > 0,
         frozen=not received,
+        target_bps=target_bps,
+        bpp_asked=bpp_asked,
     )
 
 

@@ -13,6 +13,7 @@ from simulator.delivery import FrameDelivery, deliver
 from simulator.journey import AnyPacket, Journey, Tally, account, with_copies
 from simulator.media import EncodedFrame
 from simulator.playout import PlayoutBuffer
+from simulator.rate_loop import Choice
 from simulator.records import PacketRecord
 
 BLOCK = 16_384  # packet records handed on at once: some hundred kilobytes of Parquet
@@ -20,12 +21,13 @@ BLOCK = 16_384  # packet records handed on at once: some hundred kilobytes of Pa
 
 @dataclass(slots=True)
 class _OpenFrame:
-    """A frame of which more may come; `unsent`: media packets that have yet to be sent."""
+    """A frame of which more may come; `unsent`: media and parity packets that have yet to be sent."""
 
     frame: int
     capture_ns: int
     tokens: int
     unsent: int
+    choice: Choice | None
     journeys: list[Journey] = field(default_factory=list)
     bytes_feedback: int = 0
 
@@ -61,9 +63,13 @@ class Ledger:
         self.sent, self.duplicated = Tally(), Tally()
         self.account = account(())
 
-    def captured(self, frame: int, capture_ns: int, encoded: EncodedFrame) -> None:
-        """A frame is taken: one media packet a slice will follow, at once or later."""
-        self._frames[frame] = _OpenFrame(frame, capture_ns, encoded.tokens, len(encoded.slices))
+    def captured(self, frame: int, capture_ns: int, encoded: EncodedFrame, choice: Choice | None = None) -> None:
+        """A frame is taken, at a rate of choice: one media packet a slice will follow, at once or later."""
+        self._frames[frame] = _OpenFrame(frame, capture_ns, encoded.tokens, len(encoded.slices), choice)
+
+    def expect(self, frame: int) -> None:
+        """A parity packet of a frame will be sent, at once or later."""
+        self._frames[frame].unsent += 1
 
     def send(self, frame: int, packet: AnyPacket, now_ns: int) -> Journey:
         """A packet of a frame sets out: its journey."""
@@ -72,14 +78,14 @@ class Ledger:
         self._number += 1
         open_frame = self._frames[frame]
         open_frame.journeys.append(journey)
-        if packet.kind == "media":
+        if packet.kind != "retransmission":
             open_frame.unsent -= 1
         self._under_way.append(journey)
         self.sent.add(size_bytes)
         return journey
 
     def feedback(self, frame: int, size_bytes: int) -> None:
-        """The receiver asked for packets of a frame; if it guessed one that is not open, of the newest."""
+        """The receiver sent a message about a frame; if it guessed one that is not open, about the newest."""
         if self._frames:
             guessed = self._frames.get(frame) or self._frames[next(reversed(self._frames))]
             guessed.bytes_feedback += size_bytes
@@ -115,10 +121,19 @@ class Ledger:
             self.duplicated.add(journey.size_bytes)
 
     def _close(self, frame: _OpenFrame) -> None:
-        number, playout = frame.frame, self._playout
-        in_time, render_ns = playout.packets(number), playout.render_ns(number)
+        number, playout, choice = frame.frame, self._playout, frame.choice
         self._on_delivery(
-            deliver(number, frame.capture_ns, render_ns, frame.tokens, frame.journeys, in_time, frame.bytes_feedback)
+            deliver(
+                frame=number,
+                capture_ns=frame.capture_ns,
+                render_ns=playout.render_ns(number),
+                tokens=frame.tokens,
+                journeys=frame.journeys,
+                in_time=playout.packets(number),
+                bytes_feedback=frame.bytes_feedback,
+                target_bps=choice.target_bps if choice else None,
+                bpp_asked=choice.bpp if choice else None,
+            )
         )
         playout.forget(number)
         del self._frames[number]

@@ -8,8 +8,6 @@ tested, without weights and without torch. `ToyCodec` is a whole codec in pure n
 mean colour of a 16x16 block.
 """
 
-import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -17,7 +15,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator import toy_slices
 from simulator.errors import MediaError
+from simulator.toy_slices import FULL_BITS, HEADER, INTERLEAVES, TOKEN_BITS, shares, slice_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,21 @@ class MediaCodec(Protocol):
         """Short name for tables and folders."""
         ...
 
-    def encode(self, frames: NDArray[np.uint8], slices: int, interleave: str) -> list[EncodedFrame]:
+    def encode(
+        self, frames: NDArray[np.uint8], slices: int, interleave: str, bpp: Sequence[float] | None = None
+    ) -> list[EncodedFrame]:
         """Pictures uint8 [T, H, W, 3] to T encoded frames of `slices` slices each.
 
+        Args:
+            frames: The pictures.
+            slices: Slices a frame.
+            interleave: Which tokens share a slice.
+            bpp: A rate for each frame, in bits a pixel of payload, to be met as nearly as the codec
+                can; None for the rate it was configured with.
+
         Raises:
-            MediaError: If the pictures or the number of slices do not suit this codec.
+            MediaError: If the pictures, the number of slices or a rate do not suit this codec; if rates
+                are given and it cannot vary its own.
         """
         ...
 
@@ -134,46 +144,6 @@ class SharingCodec(Protocol):
 BLOCK = 16  # pixels a side of one token's block
 HOLE = 128  # mid grey: what a viewer sees where nothing is known
 
-# Steps of a 2-D low-discrepancy sequence as 32-bit fractions: 1/g and 1/g^2 for the plastic number
-# g = 1.3247..., the root of g^3 = g + 1 (M. Roberts, "The Unreasonable Effectiveness of Quasirandom
-# Sequences", 2018). Integers, so every machine gets the same order.
-STEP_X, STEP_Y = 3242174889, 2447445414
-
-# crc32 of all that follows (4 bytes), slice index, slice count, interleave id; then 3 bytes a token
-HEADER = struct.Struct(">IBBB")
-INTERLEAVES = ("raster", "low_discrepancy")
-
-
-def slice_order(grid: tuple[int, int], interleave: str) -> NDArray[np.intp]:
-    """Order in which blocks are dealt to slices: the first n/count to slice 0, and so on.
-
-    With `low_discrepancy`, block (y, x) gets the phase frac(x/g + y/g^2): side by side, two blocks
-    are 0.25 of a turn apart, one above the other 0.43; so with four slices neighbours travel in
-    different packets, and one can be guessed from the other.
-
-    Args:
-        grid: (rows, columns) of blocks.
-        interleave: "raster" or "low_discrepancy".
-
-    Returns:
-        A permutation of row * columns + column.
-    """
-    rows, cols = grid
-    if interleave == "raster":
-        return np.arange(rows * cols)
-    y, x = np.mgrid[:rows, :cols].astype(np.uint64)
-    phase = (x * STEP_X + y * STEP_Y) & 0xFFFFFFFF
-    return np.argsort(phase.ravel(), kind="stable")
-
-
-def shares(total: int, parts: int) -> NDArray[np.intp]:
-    """Borders that cut `total` into `parts` nearly equal runs: [parts + 1].
-
-    >>> shares(10, 4).tolist()
-    [0, 2, 5, 7, 10]
-    """
-    return np.arange(parts + 1) * total // parts
-
 
 def block_means(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Mean colour of each block, uint8 [H, W, 3] -> uint8 [h, w, 3]; edges are repeated outwards."""
@@ -218,22 +188,28 @@ def fill_from_neighbours(
 
 
 class ToyCodec:
-    """A codec in pure numpy for tests and docs: one token is the mean colour of a 16x16 block."""
+    """A codec in pure numpy for tests and docs: one token is the mean colour of a 16x16 block.
+
+    Its rate is that of 3 to 24 bits a token, 0.012 to 0.094 bits a pixel, headers of slices apart.
+    """
 
     name = "toy"
     methods = ("none", "neighbour_mean")
 
-    def encode(self, frames: NDArray[np.uint8], slices: int, interleave: str) -> list[EncodedFrame]:
-        """Pictures uint8 [T, H, W, 3] to T frames of `slices` slices.
+    def encode(
+        self, frames: NDArray[np.uint8], slices: int, interleave: str, bpp: Sequence[float] | None = None
+    ) -> list[EncodedFrame]:
+        """Pictures uint8 [T, H, W, 3] to T frames of `slices` slices; rates beyond its own are cut off.
 
         Raises:
             MediaError: If there are fewer blocks than slices, or the interleave is unknown.
         """
         if interleave not in INTERLEAVES:
             raise MediaError("packetizer.interleave", f"must be one of {', '.join(INTERLEAVES)}", interleave)
-        return [self._encode_frame(frame, slices, interleave) for frame in frames]
+        depths = [FULL_BITS] * len(frames) if bpp is None else [_token_bits(rate, slices, frames) for rate in bpp]
+        return [self._encode_frame(frame, slices, interleave, bits) for frame, bits in zip(frames, depths, strict=True)]
 
-    def _encode_frame(self, frame: NDArray[np.uint8], slices: int, interleave: str) -> EncodedFrame:
+    def _encode_frame(self, frame: NDArray[np.uint8], slices: int, interleave: str, bits: int) -> EncodedFrame:
         means = block_means(frame)
         rows, cols = means.shape[:2]
         if not 1 <= slices <= min(rows * cols, 255):
@@ -245,7 +221,11 @@ class ToyCodec:
             )
         dealt = means.reshape(-1, 3)[slice_order((rows, cols), interleave)]
         borders = shares(rows * cols, slices)
-        made = tuple(_write_slice(dealt[borders[i] : borders[i + 1]], i, slices, interleave) for i in range(slices))
+        parts = [dealt[borders[i] : borders[i + 1]] for i in range(slices)]
+        made = tuple(
+            Slice(i, slices, len(part), toy_slices.write(part, i, slices, interleave, bits))
+            for i, part in enumerate(parts)
+        )
         return EncodedFrame(made, rows * cols, (frame.shape[0], frame.shape[1]))
 
     def decode(
@@ -286,12 +266,15 @@ class ToyCodec:
 
     def describe(self) -> dict[str, Any]:
         """The toy has no weights: name and version say all."""
-        return {"name": self.name, "version": 1, "model_hash": None}
+        return {"name": self.name, "version": 2, "model_hash": None}
 
 
-def _write_slice(tokens: NDArray[np.uint8], index: int, count: int, interleave: str) -> Slice:
-    body = bytes((index, count, INTERLEAVES.index(interleave))) + tokens.tobytes()
-    return Slice(index, count, len(tokens), struct.pack(">I", zlib.crc32(body)) + body)
+def _token_bits(bpp: float, slices: int, frames: NDArray[np.uint8]) -> int:
+    """Most bits a token that keep a frame within `bpp`, headers of slices included."""
+    height, width = frames.shape[1:3]
+    blocks = -(-height // BLOCK) * -(-width // BLOCK)
+    bits = (bpp * height * width - 8 * HEADER.size * slices) / blocks
+    return int(min(max(bits, TOKEN_BITS[0]), TOKEN_BITS[-1]))
 
 
 def _read_slices(slices: Sequence[Slice], grid: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.bool_], int]:
@@ -301,20 +284,11 @@ def _read_slices(slices: Sequence[Slice], grid: tuple[int, ...]) -> tuple[NDArra
     known = np.zeros(rows * cols, dtype=bool)
     corrupt = 0
     for part in slices:
-        if len(part.data) < HEADER.size:
+        found = toy_slices.read(part.data, (rows, cols))
+        if found is None:
             corrupt += 1
             continue
-        crc, index, count, interleave = HEADER.unpack_from(part.data)
-        body = np.frombuffer(part.data, dtype=np.uint8, offset=HEADER.size)
-        if crc != zlib.crc32(part.data[4:]) or interleave >= len(INTERLEAVES) or index >= count:
-            corrupt += 1
-            continue
-        borders = shares(rows * cols, count)
-        where = slice_order((rows, cols), INTERLEAVES[interleave])[borders[index] : borders[index + 1]]
-        if body.size != 3 * where.size:  # intact, but of a picture of another size
-            corrupt += 1
-            continue
+        where, values = found
         kept = np.delete(np.arange(where.size), part.erased)
-        tokens[where[kept]] = body.reshape(-1, 3)[kept]
-        known[where[kept]] = True
+        tokens[where[kept]], known[where[kept]] = values[kept], True
     return tokens.reshape(rows, cols, 3), known.reshape(rows, cols), corrupt

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import units
+from simulator.burst_gap import burst_gap
+from simulator.freezes import freezes, screen_times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,10 +63,16 @@ def summarize(frames: "pd.DataFrame", packets: "pd.DataFrame", fps: float) -> di
         recovered), `mean_burst` (packets), delay of packets that arrived, `rendered_fps`,
         `freeze_ratio` (share of frames), `goodput_kbps` (payload usable in time), `overhead` (bytes
         on the wire that are not payload / payload), `bpp`, the sums of all columns of packets and
-        bytes, what became of missing tokens, then mean
-        and 5th percentile of each quality column (95th where lower is better: the bad end).
+        bytes, what became of missing tokens, then mean and 5th percentile of each quality column
+        (95th where lower is better: the bad end), then `freeze_summary` and `burst_summary`.
     """
-    return {**network_summary(frames, packets, fps), **token_summary(frames), **quality_summary(frames)}
+    return {
+        **network_summary(frames, packets, fps),
+        **token_summary(frames),
+        **quality_summary(frames),
+        **freeze_summary(frames, fps),
+        **burst_summary(packets),
+    }
 
 
 def network_summary(frames: "pd.DataFrame", packets: "pd.DataFrame", fps: float) -> dict[str, float]:
@@ -99,6 +107,39 @@ def counts(frames: "pd.DataFrame") -> dict[str, float]:
     """Packets and bytes of the whole run, by what became of them: the sum of each such column."""
     names = [str(name) for name in frames.columns if str(name).startswith(("packets_", "bytes_"))]
     return {name: int(frames[name].sum()) for name in names}
+
+
+def freeze_summary(frames: "pd.DataFrame", fps: float) -> dict[str, float]:
+    """How the film ran: freezes by the W3C's rule, and delays of frames from camera to screen.
+
+    Returns:
+        `freeze_count`, `freeze_s` (together), `freeze_time_ratio` (of the film's length; `freeze_ratio`
+        is the share of frames that were not shown), `frame_delay_ms_p50`, `_p95`, `_p98`.
+    """
+    render_ms = [None if np.isnan(each) else float(each) for each in frames["time_render_ms"]]
+    interval_ms = 1000 / fps
+    times = screen_times(frames["time_capture_ms"].tolist(), render_ms, interval_ms)
+    found = freezes(times, interval_ms)
+    delay_ms = frames["delay_ms"].dropna().to_numpy(dtype=float)
+    return {
+        "freeze_count": found.count,
+        "freeze_s": found.total_s,
+        "freeze_time_ratio": found.total_s / (len(frames) / fps),
+        **{f"frame_delay_ms_p{q}": _percentile(delay_ms, q) for q in (50, 95, 98)},
+    }
+
+
+def burst_summary(packets: "pd.DataFrame") -> dict[str, float]:
+    """Bursts and gaps after RFC 3611 among media packets that were lost or came too late to be of use."""
+    media = packets[packets["kind"] == "media"].drop_duplicates("packet")
+    found = burst_gap((~media["fate"].isin(IN_TIME)).to_numpy())
+    return {
+        "bursts": found.bursts,
+        "burst_density": found.burst_density,
+        "gap_density": found.gap_density,
+        "burst_packets": found.burst_packets,
+        "gap_packets": found.gap_packets,
+    }
 
 
 def token_summary(frames: "pd.DataFrame") -> dict[str, float]:

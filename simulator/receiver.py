@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 from simpy import Environment, Timeout
 
 from simulator import nack
+from simulator.congestion_feedback import Recorder
 from simulator.fec import Decoder
 from simulator.fec_packet import FecPacket
 from simulator.journey import Fate, Journey, Tally
@@ -65,6 +66,8 @@ class Receiver:
         self._oldest = 0
         self._decoder = Decoder(self._kept, ssrc) if fec else None
         self._asker: Asker | None = None
+        self._recorder: Recorder | None = None
+        self._report_due = False
         self.delivered, self.late, self.duplicate = Tally(), Tally(), Tally()
         self._tallies = {"delivered": self.delivered, "late": self.late, "duplicate": self.duplicate}
         self.reordered = 0
@@ -78,11 +81,22 @@ class Receiver:
         """
         self._asker, self._request, self._wait_ns = Asker(spec), request, spec.reorder_wait_ns
 
+    def report_arrivals(self, interval_ns: int, report: Callable[[int, bytes], None]) -> None:
+        """Switch feedback for rate control on.
+
+        Args:
+            interval_ns: From an arrival nobody was told of to the report that tells of it.
+            report: Called with (newest frame, message), at the time it is sent.
+        """
+        self._recorder, self._report, self._interval_ns = Recorder(), report, interval_ns
+
     def put(self, journey: Journey) -> None:
         """Take a packet from the link, now."""
         now_ns: int = self._env.now  # type: ignore[assignment]  # simpy says float; ours are whole ns
         journey.arrived_ns = now_ns
         packet = journey.packet
+        if self._recorder is not None:
+            self._record(self._recorder, packet, now_ns)
         if isinstance(packet, FecPacket):
             fate = self._take_parity(packet, now_ns)
         elif packet.kind == "media":
@@ -91,6 +105,18 @@ class Receiver:
             fate = self._take_repeat(packet, now_ns)
         journey.fate = fate
         self._tallies[fate].add(journey.size_bytes)
+
+    def _record(self, recorder: Recorder, packet: Packet | FecPacket, now_ns: int) -> None:
+        recorder.arrived(packet.ssrc, packet.sequence, now_ns)
+        if not self._report_due:
+            self._report_due = True
+            Timeout(self._env, self._interval_ns).callbacks.append(lambda _: self._tell(recorder))
+
+    def _tell(self, recorder: Recorder) -> None:
+        self._report_due = False
+        message = recorder.report(int(self._env.now))
+        if message is not None:
+            self._report(0 if self._newest is None else self._newest[1], message)
 
     def _take_media(self, packet: Packet, now_ns: int) -> Fate:
         newest = self._newest
@@ -147,7 +173,7 @@ class Receiver:
         self._kept[sequence] = packet
         if how != "sent":
             self._mended.add(sequence)
-        in_time = self._playout.insert(frame, packet, now_ns)
+        in_time = self._playout.insert(frame, packet, now_ns, repaired=sequence in self._mended)
         if self._asker is not None:
             self._asker.arrived(sequence, now_ns, how == "repeated")
         if self._decoder is not None:

@@ -75,7 +75,10 @@ class FrameRecord:
         packets_duplicate, bytes_duplicate: Packets of any kind that brought nothing new.
         bytes_lost, bytes_late, bytes_recovered, bytes_corrupt: Of the packets counted under the same
             name, headers included.
-        bytes_feedback: Requests for packets of this frame, on the reverse path, with their headers.
+        bytes_feedback: Messages of the receiver on the reverse path, with their headers: requests for
+            packets of this frame, and reports to rate control while it was the newest.
+        target_kbps: What rate control allowed on the wire as it was taken; None if the rate is fixed.
+        bpp_asked: What the codec was asked for, in bits a pixel of payload; None: its own rate.
     """
 
     scenario: str
@@ -114,6 +117,8 @@ class FrameRecord:
     bytes_corrupt: int = 0
     bytes_duplicate: int = 0
     bytes_feedback: int = 0
+    target_kbps: float | None = None
+    bpp_asked: float | None = None
 
 
 DTYPES = {int: "int64", float: "float64", bool: "bool", str: "str", float | None: "float64"}

@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 
 from simulator import media_loader, metrics, pcap, progress, records, report, results, units
 from simulator.channel import link
+from simulator.encodings import Encodings
 from simulator.frames import load_frames
-from simulator.media import EncodedFrame, MediaCodec
-from simulator.playback import BATCH, Measure, Playback, play
+from simulator.media import MediaCodec
+from simulator.playback import Measure, Playback, play
+from simulator.rate_budget import snap
 from simulator.records import FrameRecord
-from simulator.scenario import Scenario, resolved_yaml, scenario_hash
+from simulator.scenario import FixedRate, Scenario, resolved_yaml, scenario_hash
 from simulator.session import SILENT, FrameDelivery, SessionResult, Taps, run_session
 
 if TYPE_CHECKING:
@@ -123,12 +125,13 @@ def run_passes(
     )
     clock.lap("frames")
     _try(codec, frames[:1], scenario)
-    encoded = encode(codec, frames, scenario, on_progress)
+    encodings = encode(codec, frames, scenario, on_progress)
     clock.lap("encode")
-    session = run_session(scenario, encoded, lambda done: on_progress("network", done, count), taps)
+    session = run_session(scenario, encodings, lambda done: on_progress("network", done, count), taps)
     clock.lap("network")
+    encoded, concealment = encodings.sent(session.deliveries), scenario.concealment
     playback = play(
-        codec, frames, encoded, session.deliveries, scenario.concealment.method, scenario.concealment.temporal,
+        codec, frames, encoded, session.deliveries, concealment.method, concealment.temporal,
         measure, lambda done: on_progress("decode", done, count),
     )  # fmt: skip
     clock.lap("decode")
@@ -136,8 +139,13 @@ def run_passes(
 
 
 def _try(codec: MediaCodec, frame: NDArray[np.uint8], scenario: Scenario) -> None:
-    """One frame there and back, so that a method the codec lacks is known before the long work."""
-    (encoded,) = codec.encode(frame, scenario.packetizer.packets_per_frame, scenario.packetizer.interleave)
+    """One frame there and back, so that a method or rate the codec lacks is known before the long work."""
+    slices, interleave = scenario.packetizer.packets_per_frame, scenario.packetizer.interleave
+    control = scenario.rate_control
+    (encoded,) = codec.encode(frame, slices, interleave)
+    if not isinstance(control, FixedRate):
+        for bpp in (control.min_bpp, control.max_bpp):
+            codec.encode(frame, slices, interleave, [snap(bpp, control.min_bpp, control.max_bpp)])
     codec.decode([encoded.slices], encoded.size, scenario.concealment.method, scenario.concealment.temporal)
 
 
@@ -155,17 +163,18 @@ class Clock:
         self._since = now
 
 
-def encode(
-    codec: MediaCodec, frames: NDArray[np.uint8], scenario: Scenario, on_progress: progress.Report
-) -> list[EncodedFrame]:
-    """All frames, in batches."""
-    encoded: list[EncodedFrame] = []
-    for start in range(0, len(frames), BATCH):
-        batch = frames[start : start + BATCH]
-        encoded += codec.encode(batch, scenario.packetizer.packets_per_frame, scenario.packetizer.interleave)
-        on_progress("encode", start + len(batch), len(frames))
-    assert len(encoded) == len(frames), (codec.name, len(encoded), len(frames))
-    return encoded
+def encode(codec: MediaCodec, frames: NDArray[np.uint8], scenario: Scenario, on_progress: progress.Report) -> Encodings:
+    """The film; with a fixed rate encoded here and now, in batches, else frame by frame as its rate is known."""
+    encodings = Encodings(
+        codec,
+        frames,
+        scenario.packetizer.packets_per_frame,
+        scenario.packetizer.interleave,
+        lambda done: on_progress("encode", done, len(frames)),
+    )
+    if isinstance(scenario.rate_control, FixedRate):
+        encodings.all()
+    return encodings
 
 
 def frame_table(scenario: Scenario, codec: MediaCodec, passes: Passes) -> "pd.DataFrame":
@@ -205,6 +214,8 @@ def _row(scenario: Scenario, codec: str, delivery: FrameDelivery, correct: int, 
         delay_ms=None if render_ns is None else units.ns_to_ms(render_ns - capture_ns),
         bpp=units.bits(wire_bytes) / pixels,
         bpp_payload=units.bits(delivery.bytes_payload) / pixels,
+        target_kbps=None if delivery.target_bps is None else delivery.target_bps / 1000,
+        bpp_asked=delivery.bpp_asked,
         late=delivery.late,
         frozen=delivery.frozen,
         packets_corrupt=delivery.packets_corrupt + corrupt,

@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import SchemaSerializer
+from pydantic_core.core_schema import WithDefaultSchema
 
 from simulator import strict_yaml
+from simulator.packet import OVERHEAD_BYTES
 from simulator.scenario_channel import (
     Bernoulli,
     Channel,
     ConstantBandwidth,
     ConstantDelay,
     DroptailQueue,
-    Duration,
     GilbertElliott,
     InfiniteBandwidth,
     InfiniteQueue,
@@ -35,11 +38,14 @@ from simulator.scenario_channel import (
     problem,
 )
 from simulator.scenario_file import read_tree
+from simulator.scenario_playout import AdaptivePlayout, FixedPlayout, Pacing, Playout
 from simulator.scenario_problems import explain, nearest
 from simulator.scenario_protection import Fec, Nack, Protection
+from simulator.scenario_rate import FixedRate, GccRate, OracleRate, RateControl
 from simulator.strict_yaml import Node
 
 __all__ = [
+    "AdaptivePlayout",
     "Bernoulli",
     "Channel",
     "Codec",
@@ -48,13 +54,18 @@ __all__ = [
     "ConstantDelay",
     "DroptailQueue",
     "Fec",
+    "FixedPlayout",
+    "FixedRate",
+    "GccRate",
     "GilbertElliott",
     "InfiniteBandwidth",
     "InfiniteQueue",
     "Nack",
     "NoLoss",
     "NormalDelay",
+    "OracleRate",
     "Output",
+    "Pacing",
     "Packetizer",
     "Playout",
     "Protection",
@@ -132,18 +143,6 @@ class Packetizer(Section):
     )
 
 
-class Playout(Section):
-    """When a frame is shown: capture time + deadline."""
-
-    deadline_ns: Duration = Field(default=150_000_000, alias="deadline")
-
-
-class RateControl(Section):
-    """Who chooses the codec's rate; this version keeps it fixed."""
-
-    model: Literal["fixed"] = "fixed"
-
-
 class Concealment(Section):
     """How holes are filled."""
 
@@ -183,11 +182,24 @@ class Scenario(Section):
     packetizer: Packetizer = Packetizer()
     protection: Protection = Protection()
     channel: Channel = Channel()
-    playout: Playout = Playout()
-    rate_control: RateControl = RateControl()
+    playout: Playout = FixedPlayout()
+    pacing: Pacing = Pacing()
+    rate_control: RateControl = FixedRate()
     concealment: Concealment = Concealment()
     output: Output = Output()
     sweep: Sweep = Sweep()
+
+    @model_validator(mode="after")
+    def _frames_fit(self) -> Self:
+        """A rate that no packets can carry is found now, not in the middle of a run."""
+        if isinstance(self.rate_control, FixedRate):
+            return self
+        room = self.packetizer.packets_per_frame * (self.channel.mtu_bytes - OVERHEAD_BYTES)
+        most = self.source.size[0] * self.source.size[1] * self.rate_control.max_bpp / 8
+        if most > room:
+            rule = f"at max_bpp a frame has {most:.0f} bytes, but its packets have room for {room}; "
+            raise problem("rate_control", rule + "lower max_bpp or raise packetizer.packets_per_frame")
+        return self
 
 
 def load(path: str | Path, overrides: Sequence[str] = (), seed: int | None = None) -> Scenario:
@@ -246,9 +258,20 @@ def digest(values: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+class _Spelled(GenerateJsonSchema):
+    """Defaults as people write them: 150 ms, not 150000000, which a file would mean as milliseconds."""
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        inner = schema["schema"]
+        if "default" in made and "serialization" in inner:
+            made["default"] = SchemaSerializer(inner).to_python(schema["default"], mode="json")
+        return made
+
+
 def schema() -> dict[str, Any]:
     """JSON Schema of a scenario file, for editors."""
-    made = Scenario.model_json_schema(by_alias=True)
+    made = Scenario.model_json_schema(by_alias=True, schema_generator=_Spelled)
     made["required"] = []  # `name` is the file's name where it is not given
     made["properties"]["extends"] = {
         "type": "string",

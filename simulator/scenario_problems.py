@@ -91,14 +91,14 @@ def _problem(details: ErrorDetails, tree: Node, schema: Schema) -> ScenarioError
 
 def _unknown_key(where: str, key: str, loc: Sequence[int | str], schema: Schema) -> ScenarioError:
     siblings = _keys(schema, loc[:-1])
-    hint = nearest(key, siblings) or _elsewhere(key, schema)
+    hint = nearest(key, siblings) or _elsewhere(key, loc[0], schema)
     return ScenarioError(where, "unknown key", next_step=f"{hint}{' ' * bool(hint)}Keys here: {', '.join(siblings)}")
 
 
 def _locate(loc: Sequence[int | str], tree: Node) -> tuple[list[str], Node]:
     """Path as the user would write it (no union tags), and the deepest node that exists on it."""
     path: list[str] = []
-    for step in loc:
+    for place, step in enumerate(loc, 1):
         content = tree.content
         if isinstance(content, dict) and str(step) in content:
             tree = content[str(step)]
@@ -106,6 +106,8 @@ def _locate(loc: Sequence[int | str], tree: Node) -> tuple[list[str], Node]:
             tree = content[step]
         elif isinstance(content, dict) and "model" in content and content["model"].content == step:
             continue
+        elif isinstance(content, dict) and "model" not in content and place < len(loc):
+            continue  # the tag of a section whose model may be left out
         path.append(str(step))
     return path, tree
 
@@ -118,7 +120,9 @@ def _keys(schema: Schema, loc: Sequence[int | str]) -> list[str]:
         variants = here.get("discriminator", {}).get("mapping", {})
         if step in variants:
             here = _resolve({"$ref": variants[step]}, schema)
-    return list(here.get("properties", {}))
+    variants = here.get("discriminator", {}).get("mapping", {})
+    models = [here, *(_resolve({"$ref": variant}, schema) for variant in variants.values())]
+    return list(dict.fromkeys(key for model in models for key in model.get("properties", {})))
 
 
 def _resolve(here: Schema, schema: Schema) -> Schema:
@@ -127,9 +131,9 @@ def _resolve(here: Schema, schema: Schema) -> Schema:
     return schema["$defs"][reference.rsplit("/", 1)[1]] if reference else here
 
 
-def _elsewhere(key: str, schema: Schema) -> str:
-    """The same question about a key that sits in another section, such as playout.deadline."""
+def _elsewhere(key: str, here: int | str, schema: Schema) -> str:
+    """The same question about a key that sits in another section than `here`, such as playout.deadline."""
     for section in schema["properties"]:
-        if key in _keys(schema, [section]):
+        if section != here and key in _keys(schema, [section]):
             return f"Did you mean {section}.{key}?"
     return ""

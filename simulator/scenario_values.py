@@ -1,5 +1,6 @@
 """The kinds of value all sections of a scenario share: whole numbers, durations, rates, shares, rows."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
@@ -63,6 +64,11 @@ class Section(BaseModel):
 def problem(key: str, rule: str) -> PydanticCustomError:
     """A broken rule between several keys, reported at one of them."""
     return PydanticCustomError("rule", "{rule}", {"key": key, "rule": rule})
+
+
+def with_default_model(model: str) -> Callable[[Any], Any]:
+    """A validator that lets `model` be left out of a section that has several."""
+    return lambda value: {"model": model, **value} if isinstance(value, dict) else value
 
 
 def only(value: T, allowed: T, rule: str) -> T:

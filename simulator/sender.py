@@ -1,4 +1,4 @@
-"""The sender: a frame clock that puts the packets of each frame on the link, back to back.
+"""The sender: a frame clock that puts the packets of each frame on the link, back to back or paced.
 
 frame clock --packetize--> media --+--> out
 |     |
@@ -6,18 +6,23 @@ protect: parity +----+     requests --history--> repeats --> out
 """
 
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 
-from simpy import Environment, Event
+from simpy import Environment, Event, Timeout
 
-from simulator import nack
+from simulator import congestion_feedback, nack
+from simulator.encodings import Film
 from simulator.fec import Protector
+from simulator.fec_packet import FecPacket
 from simulator.journey import AnyPacket, Journey
 from simulator.ledger import Ledger
 from simulator.media import EncodedFrame
+from simulator.pacing import Pacer
 from simulator.packetizer import RtpStream, packetize
 from simulator.playout import PlayoutBuffer
+from simulator.rate_loop import Choice, RateLoop
 from simulator.retransmit import History
-from simulator.units import frame_time_ns
+from simulator.units import bits, frame_time_ns
 
 
 class Sender:
@@ -25,7 +30,7 @@ class Sender:
 
     Args:
         env: The simulation, with integer nanoseconds.
-        frames: What to send.
+        film: What to send.
         stream: Numbers of the packets; its fps is that of the clock.
         playout: Says until when a packet is of use.
         ledger: Told of all that is sent.
@@ -33,13 +38,15 @@ class Sender:
         depth: Frames interleaved with one another.
         protector: Makes parity; None: none.
         history: Keeps what may be asked for again; None: nothing is.
+        rate: Chooses the rate of each frame; None: the codec's own.
+        pacer: Spreads the packets of a frame.
         on_progress: Called with the number of frames sent so far.
     """
 
     def __init__(
         self,
         env: Environment,
-        frames: Sequence[EncodedFrame],
+        film: Film,
         stream: RtpStream,
         playout: PlayoutBuffer,
         ledger: Ledger,
@@ -47,39 +54,58 @@ class Sender:
         depth: int = 1,
         protector: Protector | None = None,
         history: History | None = None,
+        rate: RateLoop | None = None,
+        pacer: Pacer | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> None:
-        self._env, self._frames, self._stream, self._playout = env, frames, stream, playout
+        self._env, self._film, self._stream, self._playout = env, film, stream, playout
         self._ledger, self._out, self._depth = ledger, out, depth
         self._protector, self._history, self._on_progress = protector, history, on_progress
+        self._rate, self._pacer = rate, pacer or Pacer(None)
+        self._choice: Choice | None = None  # for the newest frame
         self._group: list[tuple[int, EncodedFrame]] = []  # captured, and waiting for the rest of the group
         env.process(self._frame_clock())
 
-    def requested(self, request: bytes) -> None:
-        """A request for packets has come back: repeat those that are still of use."""
-        if self._history is None:
-            return
+    def told(self, message: bytes) -> None:
+        """A message of the receiver has come back: a report for rate control, or a request for packets."""
+        if congestion_feedback.is_feedback(message):
+            if self._rate is not None:
+                self._rate.feedback(message, self._now_ns)
+        elif self._history is not None:
+            self._repeat(self._history, message)
+
+    def _repeat(self, history: History, request: bytes) -> None:
+        """Repeat what is still of use, at once: it is late already."""
         for sequence in nack.parse(request):
-            repeat = self._history.repeat(sequence, self._now_ns)
+            repeat = history.repeat(sequence, self._now_ns)
             if repeat is not None:
                 self._send(*repeat)
 
     def _frame_clock(self) -> Generator[Event, None, None]:
-        count = len(self._frames)
+        count = len(self._film)
         for number in range(count):
             capture_ns = frame_time_ns(number, self._stream.fps)
             yield self._env.timeout(capture_ns - self._env.now)
             self._ledger.settle(capture_ns)
-            self._capture(number, self._frames[number], last=number == count - 1)
+            self._capture(number, last=number == count - 1)
             if self._on_progress:
                 self._on_progress(number + 1)
 
-    def _capture(self, number: int, encoded: EncodedFrame, last: bool) -> None:
-        self._ledger.captured(number, self._now_ns, encoded)
+    def _capture(self, number: int, last: bool) -> None:
+        encoded = self._encode(number)
+        self._ledger.captured(number, self._now_ns, encoded, self._choice)
         self._group.append((number, encoded))
         if len(self._group) == self._depth or last:
             self._send_group(last)
             self._group = []
+
+    def _encode(self, number: int) -> EncodedFrame:
+        if self._rate is None:
+            return self._film.frame(number)
+        self._choice = self._rate.choose(self._now_ns)
+        encoded = self._film.frame(number, self._choice.bpp)
+        self._rate.encoded(sum(len(part.data) for part in encoded.slices))
+        return encoded
 
     def _send_group(self, last: bool) -> None:
         """Media packets of the group, interleaved, then the parity of what is complete."""
@@ -87,14 +113,36 @@ class Sender:
         for frame, packet, _ in media:
             if self._history is not None:
                 self._history.add(frame, packet, self._playout.render_ns(frame), self._now_ns)
-            self._send(frame, packet)
+        parity: list[tuple[int, FecPacket]] = []
         if self._protector is not None:
             parity = self._protector.push(media, len(self._group))
-            for newest, protection in parity + (self._protector.flush() if last else []):
-                self._send(newest, protection)
+            parity += self._protector.flush() if last else []
+        for newest, _ in parity:
+            self._ledger.expect(newest)
+        self._pace([*((frame, packet) for frame, packet, _ in media), *parity])
+
+    def _pace(self, packets: Sequence[tuple[int, AnyPacket]]) -> None:
+        """Send the packets of the group, each when the pacer lets it go."""
+        now_ns = self._now_ns
+        # what the group needs to be through before the next one: below that, a queue would grow in here
+        rate_bps = bits(sum(packet.size_bytes for _, packet in packets)) * self._stream.fps / len(self._group)
+        if self._choice is not None:
+            rate_bps = max(rate_bps, self._choice.target_bps)
+        for frame, packet in packets:
+            wait_ns = self._pacer.send_ns(now_ns, packet.size_bytes, rate_bps) - now_ns
+            if wait_ns:
+                Timeout(self._env, wait_ns).callbacks.append(partial(self._send_later, frame, packet))
+            else:
+                self._send(frame, packet)
+
+    def _send_later(self, frame: int, packet: AnyPacket, _: Event) -> None:
+        self._send(frame, packet)
 
     def _send(self, frame: int, packet: AnyPacket) -> None:
-        self._out(self._ledger.send(frame, packet, self._now_ns))
+        journey = self._ledger.send(frame, packet, self._now_ns)
+        if self._rate is not None:
+            self._rate.sent(packet.ssrc, packet.sequence, journey.size_bytes, journey.sent_ns)
+        self._out(journey)
 
     @property
     def _now_ns(self) -> int:

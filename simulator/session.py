@@ -14,19 +14,21 @@ from dataclasses import dataclass, replace
 
 from simpy import Environment
 
-from simulator import feedback, nack, units
+from simulator import feedback, nack, playout_delay, rate_loop, units
 from simulator.channel import erasure, link
 from simulator.delivery import FrameDelivery
+from simulator.encodings import Film, Ready
 from simulator.fec import Protector
 from simulator.journey import Conservation, Journey, Tally
 from simulator.ledger import Ledger
 from simulator.media import EncodedFrame
+from simulator.pacing import Pacer
 from simulator.packetizer import RtpStream
 from simulator.playout import PlayoutBuffer
 from simulator.receiver import Receiver
 from simulator.records import PacketRecord
 from simulator.retransmit import History
-from simulator.scenario import Scenario
+from simulator.scenario import GccRate, Scenario
 from simulator.sender import Sender
 from simulator.streams import generator
 
@@ -45,7 +47,7 @@ class SessionResult:
         deliveries: One a frame, in display order; empty if they were handed on one by one.
         conservation: Where all packets went; already checked.
         reordered: Media packets that arrived after one sent later.
-        feedback: Requests sent on the reverse path.
+        feedback: Requests and reports sent on the reverse path.
         feedback_lost: Those lost there.
     """
 
@@ -79,7 +81,7 @@ SILENT = Taps()
 
 def run_session(
     scenario: Scenario,
-    encoded: Sequence[EncodedFrame],
+    encoded: Film | Sequence[EncodedFrame],
     on_progress: Callable[[int], None] | None = None,
     taps: Taps = SILENT,
 ) -> SessionResult:
@@ -88,25 +90,28 @@ def run_session(
     The simulation runs until the last packet has arrived, late ones too.
 
     Args:
-        scenario: Its source.fps, packetizer.depth, protection, channel, playout and seed decide what
-            happens.
-        encoded: The film, one element a frame; each is asked for once, when its time has come.
+        scenario: Its source.fps, packetizer.depth, protection, channel, playout, pacing, rate_control
+            and seed decide what happens.
+        encoded: The film; each frame is asked for once, when its time has come. A plain sequence has one
+            rate only.
         on_progress: Called with the number of frames sent so far.
         taps: Who listens in.
 
     Raises:
-        MediaError: If a slice or its parity is larger than a packet may be.
+        MediaError: If a slice or its parity is larger than a packet may be, or the rate is controlled
+            but the film has one rate only.
         AssertionError: If packets or bytes were not conserved, which is a bug in here.
     """
     env, numbers = Environment(), _Numbers.draw(scenario.seed)
     packets: list[PacketRecord] = []
     deliveries: list[FrameDelivery] = []
-    playout = PlayoutBuffer(scenario.source.fps, _deadline_ns(scenario))
+    playout = PlayoutBuffer(scenario.source.fps, playout_delay.make(scenario.playout), _waiting_ns(scenario))
     on_delivery = _erased(scenario, taps.delivery or deliveries.append)
     ledger = Ledger(scenario.seed, playout, taps.packets or packets.extend, on_delivery)
     receiver = _receiver(env, scenario, playout, numbers.ssrc)
     path = link.make(env, scenario.channel, scenario.seed, out=_in_turn(receiver.put, taps.received))
-    sender = _sender(env, scenario, encoded, playout, ledger, numbers, _in_turn(taps.sent, path.put), on_progress)
+    film = Ready(encoded) if isinstance(encoded, Sequence) else encoded
+    sender = _sender(env, scenario, film, playout, ledger, numbers, _in_turn(taps.sent, path.put), on_progress)
     reverse = _close_the_loop(env, scenario, receiver, sender, ledger)
     env.run()
 
@@ -148,9 +153,9 @@ class _Numbers:
         return cls(ssrc, timestamp, sequence & 0xFFFF, repair[0], repair[1] & 0xFFFF, repair[2], repair[3] & 0xFFFF)
 
 
-def _deadline_ns(scenario: Scenario) -> int:
-    """From capture to screen. A frame's packets may wait for those of depth - 1 further frames."""
-    return scenario.playout.deadline_ns + units.frame_time_ns(scenario.packetizer.depth - 1, scenario.source.fps)
+def _waiting_ns(scenario: Scenario) -> int:
+    """Before a frame is sent: its packets may wait for those of depth - 1 further frames."""
+    return units.frame_time_ns(scenario.packetizer.depth - 1, scenario.source.fps)
 
 
 def _receiver(env: Environment, scenario: Scenario, playout: PlayoutBuffer, ssrc: int) -> Receiver:
@@ -163,7 +168,7 @@ def _receiver(env: Environment, scenario: Scenario, playout: PlayoutBuffer, ssrc
 def _sender(
     env: Environment,
     scenario: Scenario,
-    encoded: Sequence[EncodedFrame],
+    film: Film,
     playout: PlayoutBuffer,
     ledger: Ledger,
     numbers: _Numbers,
@@ -174,23 +179,37 @@ def _sender(
     stream = RtpStream(scenario.source.fps, mtu_bytes, numbers.ssrc, numbers.sequence, numbers.timestamp)
     protector = Protector(fec, mtu_bytes, numbers.fec_ssrc, numbers.fec_sequence) if fec.code != "none" else None
     history = History(numbers.rtx_ssrc, numbers.rtx_sequence) if scenario.protection.nack.enabled else None
-    depth = scenario.packetizer.depth
-    return Sender(env, encoded, stream, playout, ledger, out, depth, protector, history, on_progress)
+    return Sender(
+        env,
+        film,
+        stream,
+        playout,
+        ledger,
+        out,
+        depth=scenario.packetizer.depth,
+        protector=protector,
+        history=history,
+        rate=rate_loop.make(scenario),
+        pacer=Pacer(scenario.pacing.factor if scenario.pacing.model == "paced" else None),
+        on_progress=on_progress,
+    )
 
 
 def _close_the_loop(
     env: Environment, scenario: Scenario, receiver: Receiver, sender: Sender, ledger: Ledger
 ) -> feedback.ReversePath:
-    """Requests go back over the reverse path, if the scenario wants any."""
-    spec = scenario.protection.nack
-    reverse = feedback.make(env, scenario.channel.delay, spec.feedback_loss, scenario.seed, out=sender.requested)
+    """Requests and reports go back over the reverse path, if the scenario wants any."""
+    spec, rate_control = scenario.protection.nack, scenario.rate_control
+    reverse = feedback.make(env, scenario.channel.delay, spec.feedback_loss, scenario.seed, out=sender.told)
 
-    def request(frame: int, message: bytes) -> None:
+    def send_back(frame: int, message: bytes) -> None:
         ledger.feedback(frame, nack.size_bytes(message))
         reverse.put(message)
 
     if spec.enabled:
-        receiver.ask_for_losses(spec, request)
+        receiver.ask_for_losses(spec, send_back)
+    if isinstance(rate_control, GccRate):
+        receiver.report_arrivals(rate_control.feedback_interval_ns, send_back)
     return reverse
 
 

@@ -19,9 +19,10 @@ from itertools import groupby
 from pathlib import Path
 
 from simulator import media_loader, progress, results, run
+from simulator.encodings import Encodings
 from simulator.errors import SimulatorError
 from simulator.frames import load_frames
-from simulator.media import EncodedFrame, MediaCodec
+from simulator.media import MediaCodec
 from simulator.playback import Projector, Stream
 from simulator.scenario import Scenario, digest, plain
 from simulator.session import run_session
@@ -60,7 +61,7 @@ class Film:
 
     key: str
     codec: MediaCodec
-    encoded: list[EncodedFrame]
+    encoded: Encodings
     projector: Projector
     methods: set[tuple[str, bool]] = field(default_factory=set)
 
@@ -86,7 +87,7 @@ class Film:
             MediaError: If the codec lacks it.
         """
         if (method, temporal) not in self.methods:
-            first = self.encoded[0]
+            first = self.encoded.frame(0)
             self.codec.decode([first.slices], first.size, method, temporal)
             self.methods.add((method, temporal))
 
@@ -149,7 +150,7 @@ def _simulate(cells: Sequence[Cell], job: Job, store: Store) -> None:
     for cell in cells:
         method, temporal = cell.scenario.concealment.method, cell.scenario.concealment.temporal
         film.check(method, temporal)
-        streams.append(Stream(film.encoded, session.deliveries, method, temporal))
+        streams.append(Stream(film.encoded.sent(session.deliveries), session.deliveries, method, temporal))
     film.projector.trim()
     film.projector.prepare(streams)
     for cell, stream in zip(cells, streams, strict=True):

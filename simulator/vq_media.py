@@ -73,18 +73,21 @@ class VqMedia:
         remember_last(self._codec.decoder)
         remember_last(self._codec.predictor)
 
-    def encode(self, frames: NDArray[np.uint8], slices: int, interleave: str) -> list[EncodedFrame]:
+    def encode(
+        self, frames: NDArray[np.uint8], slices: int, interleave: str, bpp: Sequence[float] | None = None
+    ) -> list[EncodedFrame]:
         """Pictures uint8 [T, H, W, 3] to encoded frames; see `MediaCodec.encode`."""
         size = (frames.shape[1], frames.shape[2])
 
         packing = Packing(slices, interleave, self._entropy, file=False)
 
-        def make(batch: NDArray[np.uint8]) -> list[tuple[Tokens, list[TokenSlice]]]:
-            tokens = self._codec.encode_batch(batch, self._ratios, self._bpp, packing=packing)
+        def make(batch: Sequence[int]) -> list[tuple[Tokens, list[TokenSlice]]]:
+            rates = self._bpp if bpp is None else [bpp[number] for number in batch]
+            tokens = self._codec.encode_batch(frames[list(batch)], self._ratios, rates, packing=packing)
             return [(t, self._codec.to_slices(t, slices, interleave, self._entropy)) for t in tokens]
 
         try:
-            coded = self._side_by_side(make, frames)
+            coded = self._side_by_side(make, range(len(frames)))
         except CodecError as error:
             raise MediaError(*error.args) from error
         return [

@@ -113,4 +113,4 @@ def thin(values: np.ndarray) -> np.ndarray:
     """At most POINTS quantiles of the values, so that a figure does not grow with the sweep."""
     if len(values) <= POINTS:
         return values
-    return np.quantile(values, np.linspace(0, 1, POINTS), method="inverted_cdf")
+    return np.asarray(np.quantile(values, np.linspace(0, 1, POINTS), method="inverted_cdf"))

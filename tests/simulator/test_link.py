@@ -14,6 +14,7 @@ from simulator.channel.link import Link, make
 from simulator.journey import Journey
 from simulator.packet import Packet
 from simulator.playout import PlayoutBuffer
+from simulator.playout_delay import Fixed
 from simulator.receiver import Receiver
 from simulator.streams import Draws, generator
 from tests.simulator.tiny import Script, journey, scenario, send_at
@@ -213,7 +214,7 @@ def bare_events_per_second(batches=5000, events=12):
 
 def packets_per_second(frames=5000, slices=12):
     env = Environment()
-    receiver = Receiver(env, PlayoutBuffer(1000, 60 * MS))
+    receiver = Receiver(env, PlayoutBuffer(1000, Fixed(60 * MS)))
     path = Link(
         env,
         queue.DropTail(100),

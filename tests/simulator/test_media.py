@@ -1,5 +1,7 @@
 """The door between network and codec, by the toy codec."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from simulator.errors import MediaError
-from simulator.media import HOLE, MediaCodec, Slice, ToyCodec, block_means, fill_from_neighbours, slice_order
+from simulator.media import HOLE, MediaCodec, Slice, ToyCodec, block_means, fill_from_neighbours
+from simulator.toy_slices import slice_order
 
 CODEC: MediaCodec = ToyCodec()
 
@@ -122,3 +125,33 @@ def test_unknown_methods_are_refused_by_name() -> None:
         CODEC.decode([()], (32, 32), "none", True)
     with pytest.raises(MediaError, match="must be one of raster, low_discrepancy, got 'zigzag'"):
         CODEC.encode(noise(32, 32), 1, "zigzag")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0.001, 1), st.integers(1, 4))
+def test_a_rate_is_met_as_nearly_as_whole_bits_a_token_allow(bpp: float, slices: int) -> None:
+    frames = noise(64, 80)
+    (encoded,) = CODEC.encode(frames, slices, "raster", [bpp])
+    spent = 8 * sum(len(part.data) for part in encoded.slices) / (64 * 80)
+    step, headers = 20 / (64 * 80), 8 * 7 * slices / (64 * 80)  # a bit for each of 20 tokens
+    lowest, highest = 3 * step + headers, 24 * step + headers
+    rounding = 8 * slices / (64 * 80)  # slices end at whole bytes
+    assert min(max(bpp, lowest), highest) - step - 1e-9 <= spent <= min(max(bpp, lowest), highest) + rounding
+    (decoded,) = CODEC.decode([encoded.slices], (64, 80), "none", False)
+    assert (decoded.block_state == 2).all()
+
+
+def test_more_bits_a_token_bring_decoded_colours_nearer_to_the_true_ones() -> None:
+    frames = noise(64, 64)
+    errors = []
+    for bits in (3, 6, 12, 18, 24):
+        (encoded,) = CODEC.encode(frames, 1, "raster", [(bits * 16 + 8 * 7) / 4096])
+        (decoded,) = CODEC.decode([encoded.slices], (64, 64), "none", False)
+        errors.append(np.abs(decoded.guess.astype(int) - block_means(frames[0])).mean())
+    assert errors[-1] == 0 and all(more > less for more, less in itertools.pairwise(errors))
+
+
+def test_each_frame_of_a_batch_has_its_own_rate() -> None:
+    frames = np.concatenate([noise(64, 64)] * 2)
+    low, high = CODEC.encode(frames, 2, "raster", [0.02, 0.08])
+    assert sum(len(part.data) for part in low.slices) < sum(len(part.data) for part in high.slices)

@@ -27,6 +27,7 @@ def frames(**columns: object) -> pd.DataFrame:
             "bytes_payload": [400, 400], "bytes_header": [200, 200], "bytes_fec": 0, "bytes_retransmitted": 0,
             "bytes_recovered": 0,
             "packets_sent": 4, "packets_recovered": 0, "frozen": [False, True], "bpp": [0.1, 0.3],
+            "time_capture_ms": [0.0, 1000.0], "time_render_ms": [50.0, np.nan], "delay_ms": [50.0, np.nan],
             "tokens_total": 10, "tokens_missing": [5, 3], "tokens_correct": [2, 0], **columns,
         }
     )  # fmt: skip
@@ -59,7 +60,33 @@ def test_every_number_of_a_small_run_is_as_counted_by_hand() -> None:
         "psnr_db_p5": 20.5,
         "psnr_db_lossless_mean": 40.0,
         "psnr_db_lossless_p5": 40.0,
+        "freeze_count": 0,  # from 50 ms to the end of the film at 2050 ms: 2 s, less than 3 frames
+        "freeze_s": 0.0,
+        "freeze_time_ratio": 0.0,
+        "frame_delay_ms_p50": 50.0,
+        "frame_delay_ms_p95": 50.0,
+        "frame_delay_ms_p98": 50.0,
+        "bursts": 1,  # from the second packet to the sixth, of which one arrived
+        "burst_density": 4 / 5,
+        "gap_density": 0.0,
+        "burst_packets": 5.0,
+        "gap_packets": 1.5,  # one packet before it, two behind
     }
+
+
+def test_a_film_that_stops_for_good_is_frozen_to_its_end() -> None:
+    count = 100
+    render = np.where(np.arange(count) < 60, 40.0 * np.arange(count) + 100, np.nan)
+    table = pd.DataFrame(
+        {
+            "time_capture_ms": 40.0 * np.arange(count),
+            "time_render_ms": render,
+            "delay_ms": render - 40.0 * np.arange(count),
+        }
+    )
+    found = metrics.freeze_summary(table, fps=25)
+    assert (found["freeze_count"], found["freeze_s"]) == (1, pytest.approx(41 * 0.04))
+    assert found["freeze_time_ratio"] == pytest.approx(0.41)
 
 
 def test_recovered_packets_do_not_count_as_lost_after_repair() -> None:

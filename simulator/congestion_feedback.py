@@ -1,0 +1,200 @@
+"""Feedback for congestion control: which packets arrived, and when (RFC 8888), for all streams of the session.
+
+    receiver: Recorder.arrived ... Recorder.report --bytes, reverse path--> sender: Outstanding.read --> PacketReports
+
+One message tells of media, parity and repeats alike, as transport-wide feedback does; by stream and RTP
+sequence number, so the packets themselves need no header extension and cost nothing for it.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from simulator.packet import FIRST_BYTE, IP_UDP_BYTES, distance
+from simulator.units import SECOND_NS
+
+# Congestion control feedback packet (RFC 8888, section 3.1), sent alone as reduced-size RTCP (RFC 5506):
+#    2 bits  version, 2       1 bit  padding, 0       5 bits  message type, 11
+#    8 bits  payload type, 205 (RTPFB)               16 bits  length in 32-bit words, less one
+#   32 bits  SSRC of who reports
+# then of each stream
+#   32 bits  SSRC            16 bits  first sequence number      16 bits  count of reports
+#   16 bits a packet: 1 bit received, 2 bits ECN, 13 bits arrival time before the report in 1/1024 s
+#   16 bits of padding if the count is odd
+# then
+#   32 bits  time of the report in 1/65536 s (the middle of an NTP timestamp)
+HEADER = struct.Struct(">BBHI")
+BLOCK = struct.Struct(">IHH")
+METRIC = struct.Struct(">H")
+TIME = struct.Struct(">I")
+TYPE, RTPFB = 11, 205
+
+RECEIVED = 0x8000
+OFFSET_HZ, MOST_OFFSET = 1024, 0x1FFE  # the last one says: earlier still
+TIME_HZ = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Arrivals of consecutive packets of one stream.
+
+    Attributes:
+        ssrc: Of the stream.
+        first: 16-bit sequence number of the first packet.
+        arrived_ns: When each arrived; None where it has not (yet).
+    """
+
+    ssrc: int
+    first: int
+    arrived_ns: tuple[int | None, ...]
+
+
+def serialize(blocks: Sequence[Block], now_ns: int) -> bytes:
+    """A message sent now, as the bytes after the UDP header; arrival times are cut to 1/1024 s."""
+    time = now_ns * TIME_HZ // SECOND_NS
+    body = b"".join(_block(block, time) for block in blocks) + TIME.pack(time & 0xFFFFFFFF)
+    return HEADER.pack(FIRST_BYTE | TYPE, RTPFB, (HEADER.size + len(body)) // 4 - 1, 0) + body
+
+
+def _block(block: Block, time: int) -> bytes:
+    report_ns = time * SECOND_NS // TIME_HZ
+    metrics = [0 if at_ns is None else RECEIVED | _offset(report_ns - at_ns) for at_ns in block.arrived_ns]
+    padded = metrics + [0] * (len(metrics) % 2)
+    return BLOCK.pack(block.ssrc, block.first, len(metrics)) + struct.pack(f">{len(padded)}H", *padded)
+
+
+def _offset(before_ns: int) -> int:
+    return min(max(before_ns, 0) * OFFSET_HZ // SECOND_NS, MOST_OFFSET)
+
+
+def parse(data: bytes, now_ns: int) -> list[Block]:
+    """Inverse of `serialize`, except for what was cut off the times.
+
+    Args:
+        data: The message.
+        now_ns: Any time within 9 hours of the report, to make its time whole.
+
+    Raises:
+        ValueError: If the bytes are no such message; the message names the field.
+    """
+    if len(data) < HEADER.size + TIME.size:
+        raise ValueError(f"feedback: {HEADER.size + TIME.size} bytes are needed, got {len(data)}")
+    first, kind, words, _ = HEADER.unpack_from(data)
+    if not is_feedback(data):
+        raise ValueError(f"feedback: must be type {TYPE} of {RTPFB}, got {first & 0x1F} of {kind}")
+    if (words + 1) * 4 != len(data):
+        raise ValueError(f"length: says {(words + 1) * 4} bytes, there are {len(data)}")
+    near, (time,) = now_ns * TIME_HZ // SECOND_NS, TIME.unpack_from(data, len(data) - TIME.size)
+    whole = near + ((time - near + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    return list(_blocks(data, HEADER.size, whole * SECOND_NS // TIME_HZ))
+
+
+def _blocks(data: bytes, place: int, report_ns: int) -> Iterable[Block]:
+    end = len(data) - TIME.size
+    while place < end:
+        ssrc, first, count = BLOCK.unpack_from(data, place)
+        place += BLOCK.size
+        if place + 2 * (count + count % 2) > end:
+            raise ValueError(f"count of reports: {count} do not fit into the message")
+        metrics = struct.unpack_from(f">{count}H", data, place)
+        place += 2 * (count + count % 2)
+        times = (report_ns - (metric & 0x1FFF) * SECOND_NS // OFFSET_HZ for metric in metrics)
+        arrived = (time_ns if metric & RECEIVED else None for time_ns, metric in zip(times, metrics, strict=True))
+        yield Block(ssrc, first, tuple(arrived))
+
+
+def is_feedback(data: bytes) -> bool:
+    """Whether a message on the reverse path is of this kind."""
+    return data[0] == FIRST_BYTE | TYPE and data[1] == RTPFB
+
+
+def size_bytes(message: bytes) -> int:
+    """Of a message on the wire, IP and UDP headers included."""
+    return IP_UDP_BYTES + len(message)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """What came of one stream: whole numbers counted from the first packet seen."""
+
+    base: int  # its 16-bit number
+    newest: int = 0
+    reported: int = 0  # numbers below are told of
+    fresh: dict[int, int] = field(default_factory=dict)
+
+
+class Recorder:
+    """The receiver's side: notes arrivals, and reports each once.
+
+    A report covers all numbers since the last one up to the newest, so those missing are told of too. Of
+    packets that come after they were reported missing nothing more is said: for the sender, they are lost.
+    """
+
+    def __init__(self) -> None:
+        self._streams: dict[int, _Stream] = {}
+
+    def arrived(self, ssrc: int, sequence: int, now_ns: int) -> None:
+        """Note a packet by its 16-bit number."""
+        stream = self._streams.get(ssrc)
+        if stream is None:
+            stream = self._streams[ssrc] = _Stream(sequence)
+        number = stream.newest + distance((stream.base + stream.newest) & 0xFFFF, sequence)
+        stream.newest = max(stream.newest, number)
+        if number >= stream.reported:
+            stream.fresh.setdefault(number, now_ns)
+
+    def report(self, now_ns: int) -> bytes | None:
+        """A message about all that came since the last one; None if nothing did."""
+        blocks = [_told(ssrc, stream) for ssrc, stream in self._streams.items() if stream.fresh]
+        return serialize(blocks, now_ns) if blocks else None
+
+
+def _told(ssrc: int, stream: _Stream) -> Block:
+    first, end, fresh = stream.reported, stream.newest + 1, stream.fresh
+    stream.reported, stream.fresh = end, {}
+    return Block(ssrc, (stream.base + first) & 0xFFFF, tuple(fresh.get(number) for number in range(first, end)))
+
+
+@dataclass(frozen=True, slots=True)
+class PacketReport:
+    """One packet, as the sender knows it once feedback has come.
+
+    Attributes:
+        sent_ns: When it was handed to the network.
+        arrived_ns: When it arrived; None if it is taken for lost.
+        size_bytes: On the wire.
+    """
+
+    sent_ns: int
+    arrived_ns: int | None
+    size_bytes: int
+
+
+FORGET_NS = 10 * SECOND_NS  # without feedback for so long, none will come: it got lost on its way
+
+
+class Outstanding:
+    """The sender's side: what was sent, until feedback has told of it."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[int, int], tuple[int, int]] = {}  # SSRC, 16-bit number -> sent_ns, size_bytes
+
+    def sent(self, ssrc: int, sequence: int, now_ns: int, size_bytes: int) -> None:
+        """Note a packet."""
+        self._open[ssrc, sequence] = (now_ns, size_bytes)
+
+    def read(self, message: bytes, now_ns: int) -> list[PacketReport]:
+        """News in a message that arrives now, in sending order; a packet is reported once, arrived or lost.
+
+        Raises:
+            ValueError: If it is no such message.
+        """
+        reports = []
+        for block in parse(message, now_ns):
+            for step, arrived_ns in enumerate(block.arrived_ns):
+                known = self._open.pop((block.ssrc, (block.first + step) & 0xFFFF), None)
+                if known is not None:
+                    reports.append(PacketReport(known[0], arrived_ns, known[1]))
+        while self._open and next(iter(self._open.values()))[0] < now_ns - FORGET_NS:
+            del self._open[next(iter(self._open))]
+        return sorted(reports, key=lambda report: report.sent_ns)

@@ -1,0 +1,71 @@
+"""The loop that rate control closes: feedback in, bits a pixel for the next frame out.
+
+message --> Outstanding --reports--> Controller --target--> FrameBudget --bpp--> codec
+^                                                ^
+what was sent                              what was really sent
+"""
+
+from dataclasses import dataclass
+
+from simulator import packet, rate
+from simulator.congestion_feedback import Outstanding
+from simulator.rate import Controller
+from simulator.rate_budget import FrameBudget
+from simulator.scenario import Scenario
+from simulator.scenario_rate import FixedRate
+from simulator.units import bits
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """For one frame: the target on the wire in bit/s, and what to ask the codec for in bits a pixel."""
+
+    target_bps: float
+    bpp: float
+
+
+class RateLoop:
+    """The sender's side of rate control; pure.
+
+    Args:
+        controller: Chooses the target.
+        budget: Turns it into bits a pixel.
+    """
+
+    def __init__(self, controller: Controller, budget: FrameBudget) -> None:
+        self._controller, self._budget = controller, budget
+        self._outstanding = Outstanding()
+        self._choice: Choice | None = None  # for the frame before
+        self._payload_bytes = self._wire_bytes = 0  # since then
+
+    def choose(self, now_ns: int) -> Choice:
+        """The rate of a frame that is captured now; settles the accounts of the frame before."""
+        if self._choice is not None:
+            self._budget.sent(self._choice.target_bps, self._payload_bytes, self._wire_bytes)
+            self._payload_bytes = self._wire_bytes = 0
+        target_bps = self._controller.target_bps(now_ns)
+        self._choice = Choice(target_bps, self._budget.bpp(target_bps))
+        return self._choice
+
+    def encoded(self, payload_bytes: int) -> None:
+        """The codec made so much of the frame."""
+        self._payload_bytes += payload_bytes
+
+    def sent(self, ssrc: int, sequence: int, size_bytes: int, now_ns: int) -> None:
+        """A packet of any kind was put on the link."""
+        self._wire_bytes += size_bytes
+        self._outstanding.sent(ssrc, sequence, now_ns, size_bytes)
+
+    def feedback(self, message: bytes, now_ns: int) -> None:
+        """A message of the receiver has come."""
+        self._controller.on_feedback(self._outstanding.read(message, now_ns), now_ns)
+
+
+def make(scenario: Scenario) -> RateLoop | None:
+    """The loop a scenario asks for; None if its rate is fixed."""
+    controller, model, source = rate.make(scenario), scenario.rate_control, scenario.source
+    if controller is None or isinstance(model, FixedRate):
+        return None
+    header_bits = bits(packet.OVERHEAD_BYTES * scenario.packetizer.packets_per_frame)
+    pixels = source.size[0] * source.size[1]
+    return RateLoop(controller, FrameBudget(source.fps, pixels, model.min_bpp, model.max_bpp, header_bits))
