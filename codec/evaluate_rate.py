@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from codec import evaluate_baselines as baselines
@@ -70,25 +69,27 @@ def rate_table(
     rows: list[Row] = []
     for image, picture in pictures(folder):
         if not rows:  # warm up: threads, tables, first allocations
-            _measured(codec, cases, picture, judge, lambda line: None)
-        rows += (
-            {"image": image, **row}
-            for row in _measured(codec, cases, picture, judge, lambda line: say(f"{image}: {line}"))
-        )
+            _measured(codec, cases, picture, judge)
+        measured, refused = _measured(codec, cases, picture, judge)
+        rows += ({"image": image, **row} for row in measured)
+        for line in refused:
+            say(f"{image}: {line}")
     if not rows:
         raise RequestError("--bpp", "no picture can be had at any of these rates", ", ".join(f"{r:g}" for r in rates))
     return pd.DataFrame(rows)
 
 
-def _measured(codec: Codec, cases: Sequence[tuple[str, float]], picture: Picture, judge: Judge, say: Say) -> list[Row]:
-    """Rows of one picture; what cannot be had of it is named and skipped."""
-    rows = []
+def _measured(
+    codec: Codec, cases: Sequence[tuple[str, float]], picture: Picture, judge: Judge
+) -> tuple[list[Row], list[str]]:
+    """Rows of one picture, and in words what cannot be had of it."""
+    rows, refused = [], []
     for name, setting in cases:
         try:
             rows.append(_row(codec, name, setting, picture, judge))
         except RequestError as error:
-            say(f"{name} at {setting:g} bpp is skipped: {error}")
-    return rows
+            refused.append(f"{name} at {setting:g} bpp is skipped: {error}")
+    return rows, refused
 
 
 def _row(codec: Codec, name: str, setting: float, picture: Picture, judge: Judge) -> Row:

@@ -11,6 +11,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     scenario_path    the models of delay, bandwidth and queue
     presets          whole channels by name, with their sources
     scenario_values  quantities with units, rows
+    scenario_codec   its sections codec and concealment
     scenario_file    the file, the files it extends, the overrides
     scenario_problems what is wrong with it, in words, with file and line
     strict_yaml      YAML 1.2 to values that know their line
@@ -20,6 +21,10 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     media            Slice, the MediaCodec protocol, ToyCodec
     media_loader     a codec by its name
     vq_media         the learned codec behind the protocol; the one module that imports `codec`
+    jpeg_media       JPEG by restart markers: slices decode alone
+    pillow_media     WebP, AVIF, JPEG 2000: a frame decodes whole or not at all
+    video_media      H.264, VP9, AV1: a frame needs those before it
+    fragments        a compressed frame cut into packets and put together
     session          PASS 1, the network: builds the elements, runs the clock, returns records
     sender           frame clock, packets onto the link
     packetizer       slices to packets and back

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import MediaError
-from simulator.media import HOLE, DecodedFrame, EncodedFrame, MediaCodec, Slice
+from simulator.media import HOLE, DecodedFrame, EncodedFrame, MediaCodec, Slice, needs_stream
 
 if TYPE_CHECKING:
     from simulator.session import FrameDelivery
@@ -86,7 +86,7 @@ def play(
     assert count == len(encoded) == len(deliveries), (count, len(encoded), len(deliveries))
     screen = _Screen.dark(frames.shape[1:3])
     parts: list[Playback] = []
-    for batch in _batches(count, count if temporal else BATCH):
+    for batch in _batches(count, count if temporal or needs_stream(codec) else BATCH):
         received = [() if d.frozen else d.received for d in deliveries[batch]]
         decoded = _decode(codec, encoded[batch], received, concealment, temporal)
         part, screen = _show(codec, frames[batch], encoded[batch], decoded, screen, measure)
@@ -138,6 +138,11 @@ def _decode(
     """
     size = encoded[0].size
     lossless = codec.decode([frame.slices for frame in encoded], size, "none", False)
+    if needs_stream(codec):  # a frame that came whole may still show what an earlier one lost
+        frozen = [not got for got in received]
+        methods = [codec.decode(received, size, method, temporal) for method in ("none", concealment)]
+        _check_erased(codec, received, methods[0])
+        return _Decoded(lossless, *([None if f else d for f, d in zip(frozen, m, strict=True)] for m in methods))
     whole = [_same(got, sent.slices) for got, sent in zip(received, encoded, strict=True)]
     damaged = [i for i, got in enumerate(received) if got and not whole[i]]
     some = [received[i] for i in damaged]
@@ -147,10 +152,14 @@ def _decode(
         concealed = [codec.decode(received, size, concealment, True)[i] for i in damaged]
     elif some and not concealed:
         concealed = codec.decode(some, size, concealment, False)
-    for slices, frame in zip(some, holes, strict=True):
+    _check_erased(codec, some, holes)
+    return _Decoded(lossless, _fill(lossless, whole, damaged, holes), _fill(lossless, whole, damaged, concealed))
+
+
+def _check_erased(codec: MediaCodec, received: Sequence[Sequence[Slice]], holes: Sequence[DecodedFrame]) -> None:
+    for slices, frame in zip(received, holes, strict=True):
         if frame.tokens_lost < sum(len(part.erased) for part in slices):
             raise MediaError("channel.loss.model", f"codec {codec.name} cannot lose single tokens", "token_erasure")
-    return _Decoded(lossless, _fill(lossless, whole, damaged, holes), _fill(lossless, whole, damaged, concealed))
 
 
 def _same(got: Sequence[Slice], sent: Sequence[Slice]) -> bool:

@@ -11,9 +11,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from simulator import strict_yaml
 from simulator.scenario_channel import (
@@ -32,10 +32,10 @@ from simulator.scenario_channel import (
     UniformDelay,
     Whole,
     only,
-    problem,
 )
+from simulator.scenario_codec import Codec, Concealment, choose_concealment
 from simulator.scenario_file import read_tree
-from simulator.scenario_problems import explain, nearest
+from simulator.scenario_problems import explain
 
 __all__ = [
     "Bernoulli",
@@ -82,33 +82,6 @@ class Source(Section):
         return tuple(value) if isinstance(value, list) else value
 
 
-# The options of the codecs shipped here, so that a typo is found before anything is loaded.
-CODEC_OPTIONS = {"toy": (), "vq": ("bpp", "ratios", "entropy", "weights")}
-
-
-class Codec(BaseModel):
-    """Which codec; every key but `name` is handed to it as an option."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
-    name: str = Field(default="vq", min_length=1, description="vq, toy, or package.module:Class.")
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Every key but `name`."""
-        return dict(self.model_extra or {})
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        if ":" not in self.name and self.name not in CODEC_OPTIONS:
-            rule = f"no codec of that name; there are {', '.join(CODEC_OPTIONS)}, or package.module:Class"
-            raise problem("name", f"{rule}. {nearest(self.name, CODEC_OPTIONS)}".rstrip(". "))
-        for key in self.options if self.name in CODEC_OPTIONS else ():
-            if key not in (known := CODEC_OPTIONS[self.name]):
-                rule = f"codec {self.name} has no such option; it has {', '.join(known) or 'none'}"
-                raise problem(key, f"{rule}. {nearest(key, known)}".rstrip(". "))
-        return self
-
-
 class Packetizer(Section):
     """How a frame is cut: one slice of tokens a packet."""
 
@@ -153,18 +126,6 @@ class RateControl(Section):
     model: Literal["fixed"] = "fixed"
 
 
-class Concealment(Section):
-    """How holes are filled."""
-
-    method: Literal["none", "zero", "neighbour_mean", "argmax", "expected"] = "expected"
-    temporal: bool = Field(default=False, description="Guess from earlier frames too; this version cannot.")
-
-    @field_validator("temporal")
-    @classmethod
-    def _not_yet(cls, value: bool) -> bool:
-        return only(value, False, "this version guesses within one frame only")
-
-
 class Output(Section):
     """What is kept beside the tables."""
 
@@ -187,6 +148,8 @@ class Scenario(Section):
     rate_control: RateControl = RateControl()
     concealment: Concealment = Concealment()
     output: Output = Output()
+
+    _auto = model_validator(mode="before")(choose_concealment)
 
 
 def load(path: str | Path, overrides: Sequence[str] = (), seed: int | None = None) -> Scenario:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from codec.bitstream import TokenSlice
 from codec.conceal import METHODS
+from codec.conceal_own import is_path
 from codec.config import BLOCK
 from codec.errors import CodecError
 from codec.latents import Concealed
@@ -78,13 +79,16 @@ class VqMedia:
         self, received: Sequence[Sequence[Slice]], size: tuple[int, int], concealment: str, temporal: bool
     ) -> list[DecodedFrame]:
         """Slices that arrived to pictures; see `MediaCodec.decode`."""
-        if concealment not in METHODS:
+        if concealment not in METHODS and not is_path(concealment):
             raise MediaError("concealment.method", "unknown", concealment, f"Available: {', '.join(METHODS)}")
         if temporal:
             raise MediaError("concealment.temporal", "this codec has no temporal context", True, "Set it to false")
         grid = (-(-size[0] // BLOCK), -(-size[1] // BLOCK))
         arrived = [self._from_slices(grid, slices) for slices in received]
-        filled = self._codec.conceal([tokens for tokens, _ in arrived], concealment)
+        try:
+            filled = self._codec.conceal([tokens for tokens, _ in arrived], concealment)
+        except CodecError as error:  # a method of the user's
+            raise MediaError(*error.args) from error
         pictures = self._codec.decode(filled, size)
         guesses = concealment not in ("none", "zero")
         return [
