@@ -32,7 +32,8 @@ def test_the_codec_of_the_page_runs_a_scenario(mine: ModuleType, tmp_path: Path)
     file = tmp_path / "flat.yaml"
     file.write_text(
         "codec: {name: 'mine:FlatCodec', levels: 8}\nconcealment: {method: none}\n"
-        "source: {count: 6, fps: 6, size: [32, 48]}\noutput: {frames: 0}\nchannel: {loss: {model: bernoulli, rate: 30 %}}\n"
+        "source: {count: 6, fps: 6, size: [32, 48]}\noutput: {frames: 0}\n"
+        "channel: {loss: {model: bernoulli, rate: 30 %}}\n"
     )
     done = run.run(scenario.load(file), tmp_path)
     assert done.summary["psnr_db_mean"] > 5 and 0 < done.summary["loss_rate"] < 1
