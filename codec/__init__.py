@@ -25,12 +25,12 @@ decoder       codewords, granularity, confidence -> picture
 quality       picture against picture
 perceptual    `squeeze`, a perceptual distance on weights the user points at
 evaluate      a folder of pictures -> tables and a figure
-evaluate_rate rate, distortion, perception: ours and conventional codecs
-evaluate_loss robustness: what lost blocks cost, with every concealment
-evaluate_baselines JPEG, JPEG 2000, WebP, AVIF
-evaluate_pictures the pictures of a folder, and a judge of pictures
-evaluate_bootstrap intervals by image
-evaluate_figures the curves
+evaluate_rate  rate, distortion, perception: ours and conventional codecs
+evaluate_loss  robustness: what lost blocks cost, with every concealment
+evaluate_baselines  JPEG, JPEG 2000, WebP, AVIF
+evaluate_pictures  the pictures of a folder, and a judge of pictures
+evaluate_bootstrap  intervals by image
+evaluate_figures  the curves
 checkpoint    weights on disk
 files         writing, whole or not at all
 layers        blocks shared by the networks
