@@ -1,6 +1,8 @@
 """A learned image codec made for lossy channels. Modules in the order of the data:
 
 cli           python -m codec encode | decode | evaluate | info | train: options
+arguments     words of the command line -> values
+examples      what --help shows to type
 verbs         what they do
 images        files of any kind <-> uint8 [H, W, 3], padding to whole blocks
 model         Codec: the main path, in one file
@@ -23,10 +25,18 @@ bitstream     Tokens <-> slices that decode alone; the .vqs file
 predictor     masked transformer: what a hole probably holds
 conceal       tokens with holes -> guesses and confidence
 latents       tokens -> what the decoder sees at its three grids
+conceal_own   the same by a function of the user's
+confidence    confidence -> a grey picture
 decoder       codewords, granularity, confidence -> picture
 quality       picture against picture
 perceptual    `squeeze`, a perceptual distance on weights the user points at
-evaluate      a folder of pictures -> a table of rate, distortion and robustness
+evaluate      a folder of pictures -> tables and a figure
+evaluate_rate  rate, distortion, perception: ours and conventional codecs
+evaluate_loss  robustness: what lost blocks cost, with every concealment
+evaluate_baselines  JPEG, JPEG 2000, WebP, AVIF
+evaluate_pictures  the pictures of a folder, and a judge of pictures
+evaluate_bootstrap  intervals by image
+evaluate_figures  the curves
 checkpoint    weights on disk
 files         writing, whole or not at all
 layers        blocks shared by the networks

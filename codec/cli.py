@@ -10,22 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from codec import verbs
+from codec import examples, verbs
+from codec.arguments import numbers, parts, positive, rate, rates, ratios, share, shares
 from codec.errors import CodecError
-
-EXAMPLES = """\
-try it:
-  python -m codec encode photo.png photo.vqs                    all coarse, about 0.04 bits per pixel
-  python -m codec encode photo.png photo.vqs --bpp 0.2          finer where the picture is busy
-  python -m codec encode photo.png photo.vqs --kbytes 1         a smaller codebook: 0.02 bits per pixel at 768x512
-  python -m codec decode photo.vqs back.png                     what a perfect link shows
-  python -m codec decode photo.vqs back.png --drop 0.2          what it shows with 20 % of the blocks lost
-  python -m codec info photo.vqs                                what is in the file
-
-from photographs to weights:
-  python -m codec train tokenizer PHOTOS --out runs/tokenizer
-  python -m codec train predictor PHOTOS --out runs/predictor --tokenizer runs/tokenizer/tokenizer.safetensors
-"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,49 +23,27 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def share(text: str) -> float:
-    """A share such as 0.2 or 20%.
-
-    >>> share("20%")
-    0.2
-    """
-    value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    if not 0 <= value <= 1:
-        raise ValueError(text)
-    return value
-
-
-def ratios(text: str) -> tuple[float, float, float]:
-    """Three shares of area: fine, medium, coarse."""
-    fine, medium, coarse = (share(part) for part in text.split(","))
-    return fine, medium, coarse
-
-
-def positive(text: str) -> int:
-    """A whole number of at least 1."""
-    if int(text) < 1:
-        raise ValueError(text)
-    return int(text)
-
-
-def numbers(text: str) -> list[int]:
-    """Whole numbers with commas between."""
-    return [int(part) for part in text.split(",")]
-
-
 def build_parser() -> Parser:
     """All verbs and options."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = Parser(
-        prog="python -m codec", description="A learned image codec made for lossy channels.", epilog=EXAMPLES,
+        prog="python -m codec", description="A learned image codec made for lossy channels.", epilog=examples.ALL,
         formatter_class=raw,
     )  # fmt: skip
     choose = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    _add_encode(choose.add_parser("encode", help="picture -> .vqs file"))
-    _add_decode(choose.add_parser("decode", help=".vqs file -> PNG, with or without losses"))
-    _add_evaluate(choose.add_parser("evaluate", help="folder of pictures -> table of rate, distortion, robustness"))
-    _add_info(choose.add_parser("info", help="what is in a .vqs file, or which weights are in use"))
-    _add_train(choose.add_parser("train", help="photographs -> weights"))
+    for name, add, words, epilog in (
+        ("encode", _add_encode, "picture -> .vqs file", examples.ENCODE),
+        ("decode", _add_decode, ".vqs file -> PNG, with or without losses", examples.DECODE),
+        (
+            "evaluate",
+            _add_evaluate,
+            "folder of pictures -> tables and curves of rate, quality, robustness",
+            examples.EVALUATE,
+        ),
+        ("info", _add_info, "what is in a .vqs file, or which weights are in use", examples.INFO),
+        ("train", _add_train, "photographs -> weights", examples.TRAIN),
+    ):
+        add(choose.add_parser(name, help=words, epilog=epilog, formatter_class=raw))
     return parser
 
 
@@ -90,10 +55,10 @@ def _add_encode(parser: argparse.ArgumentParser) -> None:
     parser.description = "Encode a picture. Without a rate all blocks are coarse, of the full codebook: 0.04 bpp."
     parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG, WebP, ... of at least 16x16 pixels")
     parser.add_argument("out", type=Path, metavar="OUT.vqs")
-    rate = parser.add_mutually_exclusive_group()
-    rate.add_argument("--bpp", type=float, help="bits per pixel of the file at most, 0.012 to 0.62")
-    rate.add_argument("--kbytes", type=float, metavar="KB", help="size of the file at most, in 1000 bytes")
-    rate.add_argument("--ratios", type=ratios, metavar="F,M,C", help="shares of area sent fine, medium, coarse")
+    wanted = parser.add_mutually_exclusive_group()
+    wanted.add_argument("--bpp", type=rate, help="bits per pixel of the file at most, 0.012 to 0.62")
+    wanted.add_argument("--kbytes", type=rate, metavar="KB", help="size of the file at most, in 1000 bytes")
+    wanted.add_argument("--ratios", type=ratios, metavar="F,M,C", help="shares of area sent fine, medium, coarse")
     parser.add_argument("--codebook", type=positive, metavar="K", help="coarse codewords: 8, 16, ... 1024 (default)")
     parser.add_argument("--slices", type=positive, default=1, metavar="N", help="parts that decode alone (default 1)")
     parser.add_argument("--interleave", default="low_discrepancy", help="low_discrepancy (default) or raster")
@@ -114,22 +79,41 @@ def _add_decode(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--conceal", default="expected", metavar="METHOD",
-        help="none (grey), zero, neighbour_mean, argmax or expected (default)",
+        help="none (grey), zero, neighbour_mean, argmax, expected (default), or package.module:function",
     )  # fmt: skip
+    parser.add_argument(
+        "--confidence", type=Path, metavar="MAP.png", help="picture of the confidence: white received, black unknown"
+    )
     _add_weights(parser)
     parser.set_defaults(verb=verbs.decode)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Every picture of a folder, at every rate, loss and method: one row each."
+    parser.description = (
+        "A folder of pictures to tables and curves: rate and quality of several codecs, or with --loss\n"
+        "what lost blocks cost ours. Lists take commas or spaces."
+    )
     parser.add_argument("folder", type=Path, metavar="IMAGES_DIR")
-    parser.add_argument("--bpp", type=float, nargs="+", help="requested rates (default: all coarse)")
-    parser.add_argument("--loss", type=share, nargs="+", default=[0.0], metavar="SHARE", help="shares of blocks lost")
-    parser.add_argument("--conceal", nargs="+", default=["expected"], metavar="METHOD", help="as in decode")
-    parser.add_argument("--seeds", type=positive, default=1, help="loss patterns for each case (default 1)")
-    parser.add_argument("--slices", type=positive, default=1, metavar="N", help="slices of the file that is weighed")
+    parser.add_argument(
+        "--bpp", type=rates, nargs="+", metavar="BPP",
+        help="rates asked for (default: 0.02 to 0.4; with --loss all coarse)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--codecs", type=parts, nargs="+", metavar="NAME", help="vq, jpeg, jpeg2000, webp, avif (default: all)"
+    )
+    parser.add_argument("--loss", type=shares, nargs="+", metavar="SHARE", help="shares of blocks lost: 0.2 or 20%%")
+    parser.add_argument(
+        "--conceal", type=parts, nargs="+", metavar="METHOD", help="as in decode, with --loss (default: expected)"
+    )
+    parser.add_argument("--seeds", type=positive, metavar="N", help="loss patterns for each case (default 1)")
+    parser.add_argument(
+        "--against", metavar="METHOD", help="method to compare with (default: neighbour_mean if there, else the first)"
+    )
+    parser.add_argument("--slices", type=positive, metavar="N", help="slices of the file weighed (default 1)")
     parser.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: adds the column squeeze")
-    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="write the whole table")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE.csv", help="write tables and figures; they are named after it"
+    )
     _add_weights(parser)
     parser.set_defaults(verb=verbs.evaluate)
 

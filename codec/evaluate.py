@@ -1,126 +1,101 @@
-"""Rate, distortion and robustness of a folder of pictures, as a table with one row for each case.
+"""python -m codec evaluate: a folder of pictures -> tables and a figure.
 
-Rates are sizes of whole .vqs files. Losses are single blocks drawn iid, the same for every method of
-one (image, seed), so methods can be compared in pairs.
+    rate     every codec at several rates        evaluate_rate  -> FILE.csv, FILE_mean.csv, FILE.png, FILE.svg
+    loss     our codec with blocks lost          evaluate_loss  -> the same
+
+Every row of FILE.csv is one picture in one case; FILE_mean.csv has the means over the pictures.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
-import torch
-from numpy.typing import NDArray
 
-from codec.bitstream import write_vqs
-from codec.errors import ImageError
-from codec.images import open_image
+from codec import evaluate_figures as figures
+from codec.errors import RequestError
+from codec.evaluate_loss import Cases, loss_means, loss_table, reference_method
+from codec.evaluate_pictures import Judge
+from codec.evaluate_rate import Say, rate_means, rate_table
+from codec.files import write_atomically
 from codec.model import Codec
-from codec.perceptual import Squeeze
-from codec.quality import measure
-from codec.rate import Packing
-from codec.tokens import Tokens, block_of, with_lost_blocks
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
-class Cases:
-    """What to try on every picture.
+class Evaluation:
+    """A finished evaluation: a row each case, the means, and the figure of the means."""
 
-    Attributes:
-        bpp: Requested rates in bits per pixel; None is all coarse.
-        loss: Shares of blocks lost, in [0, 1].
-        methods: Concealment methods for the lossy cases.
-        seeds: Loss patterns drawn for each lossy case.
-        slices: Slices of the .vqs file whose size gives the rate.
-    """
+    table: pd.DataFrame
+    means: pd.DataFrame
+    figure: "Figure"
 
-    bpp: Sequence[float | None] = (None,)
-    loss: Sequence[float] = (0.0,)
-    methods: Sequence[str] = ("expected",)
-    seeds: int = 1
-    slices: int = 1
+    def write(self, out: Path) -> list[Path]:
+        """Tables and figure, each whole or not at all.
 
+        Args:
+            out: FILE.csv; the others are named after it.
 
-def drop_blocks(tokens: Tokens, rate: float, seed: int) -> Tokens:
-    """Lose each block with probability `rate`; a higher rate loses a superset."""
-    blocks = tokens.grid[0] * tokens.grid[1]
-    return with_lost_blocks(tokens, np.random.default_rng(seed).random(blocks) < rate)
+        Raises:
+            RequestError: If one cannot be written.
+        """
+        files = {
+            out: self.table.to_csv(index=False).encode(),
+            out.with_name(f"{out.stem}_mean.csv"): self.means.to_csv(index=False).encode(),
+            **{out.with_suffix(f".{kind}"): figures.image_bytes(self.figure, kind) for kind in ("png", "svg")},
+        }
+        for path, data in files.items():
+            write_atomically(path, data)
+        return list(files)
 
-
-def _lossy(tokens: Tokens, cases: Cases) -> Iterator[tuple[float, int, str, Tokens]]:
-    for loss in cases.loss:
-        if loss == 0:
-            yield 0.0, 0, "none lost", tokens
-            continue
-        for seed in range(1, cases.seeds + 1):
-            holes = drop_blocks(tokens, loss, seed)
-            yield from ((loss, seed, method, holes) for method in cases.methods)
+    def words(self) -> str:
+        """The means, for a terminal: without the bounds of intervals."""
+        extra = [name for name in self.means if name.endswith(("_low", "_high"))]
+        shown = self.means.drop(columns=[*extra, *(name for name in ("against",) if name in self.means)])
+        return str(shown.to_string(index=False, float_format="%.4f", na_rep="-"))
 
 
-def evaluate_picture(
-    codec: Codec, picture: NDArray[np.uint8], cases: Cases, squeeze: Squeeze | None
-) -> list[dict[str, object]]:
-    """Rows of one picture uint8 [H, W, 3]."""
-    size = (picture.shape[0], picture.shape[1])
-    rows: list[dict[str, object]] = []
-    for bpp in cases.bpp:
-        tokens = codec.encode(picture, bpp=bpp, packing=Packing(cases.slices))
-        file = write_vqs(size, codec.to_slices(tokens, cases.slices), codec.hash)
-        for loss, seed, method, received in _lossy(tokens, cases):
-            filled = codec.conceal([received], "zero" if method == "none lost" else method)[0]
-            shown = codec.decode([filled], size)
-            quality = {name: float(v[0]) for name, v in measure(picture[None], shown).items()}
-            if squeeze is not None:
-                quality["squeeze"] = _squeeze(squeeze, picture, shown[0])
-            block_holes = ~filled.tokens.known
-            true_index = _coarse_truth(tokens)[block_of(filled.tokens)[block_holes]]
-            right = float((filled.tokens.index[block_holes] == true_index).mean()) if block_holes.any() else np.nan
-            rows.append(
-                {
-                    "bpp_requested": bpp,
-                    "bytes": len(file),
-                    "bpp": 8 * len(file) / (size[0] * size[1]),
-                    "loss": loss,
-                    "seed": seed,
-                    "concealment": method,
-                    "holes": float(block_holes.mean()),
-                    "holes_right": right,
-                    **quality,
-                }
-            )
-    return rows
-
-
-def _coarse_truth(tokens: Tokens) -> NDArray[np.int64]:
-    truth = np.full(tokens.grid[0] * tokens.grid[1], -1, np.int64)
-    coarse = tokens.level == 0
-    truth[block_of(tokens)[coarse]] = tokens.index[coarse]
-    return truth
-
-
-@torch.inference_mode()
-def _squeeze(squeeze: Squeeze, reference: NDArray[np.uint8], shown: NDArray[np.uint8]) -> float:
-    pair = [torch.from_numpy(p.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1 for p in (shown, reference)]
-    return float(squeeze(*pair))
-
-
-def evaluate_folder(codec: Codec, folder: Path, cases: Cases, squeeze: Squeeze | None = None) -> pd.DataFrame:
-    """Every case of every picture of a folder.
-
-    Returns:
-        Columns image, bpp_requested, bytes, bpp (whole file x 8 / pixels), loss, seed, concealment,
-        holes (share of tokens lost), holes_right (share of those guessed exactly), quality columns.
+def check_out(out: Path | None) -> None:
+    """Known before the long work: a table is written as .csv into a folder that is there.
 
     Raises:
+        RequestError: If not.
+    """
+    if out is None:
+        return
+    if out.suffix.lower() != ".csv":
+        raise RequestError(str(out), "tables are written as CSV", out.suffix, "Let the name end in .csv")
+    if not out.parent.is_dir():
+        raise RequestError(str(out), "cannot be written (there is no such folder)", "", "Make the folder first")
+
+
+def evaluate_rates(
+    codec: Codec, folder: Path, names: Sequence[str], rates: Sequence[float], judge: Judge, say: Say
+) -> Evaluation:
+    """Rate, distortion, perception; see `rate_table` for the arguments and errors."""
+    table = rate_table(codec, folder, names, rates, judge, say)
+    means = rate_means(table)
+    return Evaluation(table, means, figures.rate_figure(means))
+
+
+def evaluate_losses(codec: Codec, folder: Path, cases: Cases, judge: Judge, against: str | None = None) -> Evaluation:
+    """Robustness; see `loss_table`.
+
+    Args:
+        codec: Ours.
+        folder: Pictures.
+        cases: Rates, losses, methods, seeds.
+        judge: Measures quality.
+        against: The method whose paired difference to the others is taken; see `reference_method`.
+
+    Raises:
+        RequestError: If that method is not among the cases, or a rate cannot be had.
         ImageError: If the folder has no picture, or one cannot be read.
     """
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise ImageError(str(folder), "no PNG, JPEG or WebP files here")
-    rows = []
-    for path in paths:
-        rows += [{"image": path.stem, **row} for row in evaluate_picture(codec, open_image(path), cases, squeeze)]
-    return pd.DataFrame(rows)
+    against = reference_method(cases.methods, against)
+    table = loss_table(codec, folder, cases, judge)
+    means = loss_means(table, against)
+    return Evaluation(table, means, figures.loss_figure(means))

@@ -62,7 +62,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def save_png(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write uint8 [H, W, 3] as PNG, whole or not at all.
+    """Write uint8 [H, W, 3], or [H, W] in grey, as PNG, whole or not at all.
 
     Raises:
         RequestError: If the file cannot be written.

@@ -23,6 +23,7 @@ from codec import checkpoint
 from codec.bitstream import TokenSlice, assemble, encode_slices
 from codec.codebook import CODEWORDS, HISTOGRAM, SubCodebook, smaller_sizes, split_books, with_coarse_books
 from codec.conceal import conceal
+from codec.conceal_own import conceal_by_path, is_path
 from codec.config import BLOCK, CodecConfig
 from codec.decoder import Decoder
 from codec.encoder import Encoder
@@ -182,12 +183,35 @@ class Codec:
         return assemble(grid, slices, self.tables, self.hash)
 
     def conceal(self, tokens: Sequence[Tokens], method: str = "expected") -> list[Concealed]:
-        """Fill holes; see `codec.conceal` for the methods."""
+        """Fill holes; see `codec.conceal` for the methods, `codec.conceal_own` for methods of your own."""
         pixels = max((t.grid[0] * t.grid[1] * BLOCK**2 for t in tokens), default=1)
         codebook = self.quantizer.codebook
         books = self.coarse_books
+        if is_path(method):
+            received = self.conceal(tokens, "zero")
+            return conceal_by_path(received, codebook.cpu(), books, method)
         parts = (conceal(part, self.predictor, codebook, method, books) for part in _batches(tokens, pixels))
         return [filled for part in parts for filled in part]
+
+    def complete(self, tokens: Tokens) -> tuple[Tokens, NDArray[np.float32]]:
+        """Masked image model: tokens with some unknown to tokens with a guess for each.
+
+        One parallel step of the masked transformer, as a MaskGIT-like model takes it; a schedule that
+        keeps the surest guesses and asks again is a loop around it:
+
+            tokens, confidence = codec.complete(tokens)
+            sure = tokens.known | (confidence >= np.quantile(confidence[~tokens.known], 0.75))
+            tokens, confidence = codec.complete(dataclasses.replace(tokens, known=sure))
+
+        Args:
+            tokens: `known` False where a guess is wanted; a guess never replaces a known token.
+
+        Returns:
+            The tokens, `index` of each unknown one the most probable codeword, `known` as it was; and
+            the confidence float32 [N]: expected cosine between guess and truth, 1 where known.
+        """
+        filled = self.conceal([tokens], "argmax")[0]
+        return filled.tokens, filled.confidence
 
     @torch.no_grad()
     def decode(self, concealed: Sequence[Concealed], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ Heavy modules are imported by the verb that needs them, so that --help answers a
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,12 +60,14 @@ def decode(args: argparse.Namespace) -> None:
     import numpy as np
 
     from codec.bitstream import grid_of
+    from codec.confidence import confidence_map
     from codec.images import save_png
     from codec.model import Codec
     from codec.tokens import with_lost_blocks
 
-    if args.out.suffix.lower() != ".png":
-        raise RequestError(str(args.out), "pictures are written as PNG", args.out.suffix, "Let the name end in .png")
+    for out in (args.out, args.confidence):
+        if out is not None and out.suffix.lower() != ".png":
+            raise RequestError(str(out), "pictures are written as PNG", out.suffix, "Let the name end in .png")
     _read(args.file)  # a damaged file is told before weights are loaded
     codec = Codec.load(args.weights)
     file = _read(args.file, codec)
@@ -78,29 +81,56 @@ def decode(args: argparse.Namespace) -> None:
         raise BitstreamError(str(args.file), rule, "", "Fetch the file again, or add --salvage to conceal them")
     draws = np.random.default_rng(args.seed).random(tokens.grid[0] * tokens.grid[1])
     tokens = with_lost_blocks(tokens, draws < args.drop)
-    picture = codec.decode(codec.conceal([tokens], args.conceal), file.size)[0]
-    save_png(args.out, picture)
+    filled = codec.conceal([tokens], args.conceal)
+    save_png(args.out, codec.decode(filled, file.size)[0])
+    if args.confidence is not None:
+        save_png(args.confidence, confidence_map(filled[0].tokens, filled[0].confidence, file.size))
     lost, blocks = int((~tokens.known).sum()), len(draws)
     how = f", {lost} of {blocks} blocks lost ({args.conceal})" if lost else ""
     print(f"{args.out}: {file.size[1]}x{file.size[0]} pixels{how}")
 
 
 def evaluate(args: argparse.Namespace) -> None:
-    """Folder to table."""
-    from codec.evaluate import Cases, evaluate_folder
-    from codec.files import write_atomically
+    """Folder to tables and figure: of rates, or with --loss of robustness."""
+    if args.loss is None:
+        _refuse(args, ("conceal", "seeds", "against", "slices"), "goes with --loss")
+    else:
+        _refuse(args, ("codecs",), "goes without --loss, which is for our codec alone")
+    from codec import evaluate as evaluation
+    from codec.evaluate_loss import Cases
+    from codec.evaluate_pictures import Judge
+    from codec.evaluate_rate import CODECS, RATES
     from codec.model import Codec
     from codec.perceptual import Squeeze
 
-    squeeze = None if args.squeeze is None else Squeeze(args.squeeze)
-    rates: Sequence[float | None] = (None,) if args.bpp is None else args.bpp
-    cases = Cases(rates, args.loss, args.conceal, args.seeds, args.slices)
-    table = evaluate_folder(Codec.load(args.weights), args.folder, cases, squeeze)
-    if args.out is not None:
-        write_atomically(args.out, table.to_csv(index=False).encode())
-    keys = ["bpp_requested", "loss", "concealment"]
-    means = table.groupby(keys, dropna=False, sort=False).mean(numeric_only=True).drop(columns="seed")
-    print(means.reset_index().to_string(index=False, float_format="%.4f", na_rep="-"))
+    evaluation.check_out(args.out)
+    judge = Judge(None if args.squeeze is None else Squeeze(args.squeeze))
+    codec = Codec.load(args.weights)
+    if args.loss is None:
+        names, rates = _flat(args.codecs, CODECS), _flat(args.bpp, RATES)
+        done = evaluation.evaluate_rates(codec, args.folder, names, rates, judge, _say)
+    else:
+        methods, rates_or_coarse = _flat(args.conceal, ("expected",)), _flat(args.bpp, (None,))
+        cases = Cases(rates_or_coarse, _flat(args.loss, ()), methods, args.seeds or 1, args.slices or 1)
+        done = evaluation.evaluate_losses(codec, args.folder, cases, judge, args.against)
+    print(done.words())
+    for path in done.write(args.out) if args.out is not None else ():
+        print(path)
+
+
+def _flat(lists: Sequence[Sequence[Any]] | None, default: Sequence[Any]) -> list[Any]:
+    """A list given with commas, spaces or both, each value once; or its default."""
+    return list(dict.fromkeys(default if lists is None else (value for part in lists for value in part)))
+
+
+def _refuse(args: argparse.Namespace, names: Sequence[str], rule: str) -> None:
+    for name in names:
+        if getattr(args, name) is not None:
+            raise RequestError(f"--{name}", rule)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def info(args: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     scenario_protection its protection section: parity and requests
     scenario_rate    its rate_control section: who chooses the rate
     scenario_playout its playout and pacing sections: when packets leave, and when frames are shown
+    scenario_codec   its sections codec and concealment
     scenario_file    the file, the files it extends, the overrides
     scenario_problems what is wrong with it, in words, with file and line
     scenario_reference the page about every key, docs/scenario.md
@@ -32,6 +33,10 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     encodings        encoded frames, made when asked for and kept
     media_loader     a codec by its name
     vq_media         the learned codec behind the protocol; the one module that imports `codec`
+    jpeg_media       JPEG by restart markers: slices decode alone
+    pillow_media     WebP, AVIF, JPEG 2000: a frame decodes whole or not at all
+    video_media      H.264, VP9, AV1: a frame needs those before it
+    fragments        a compressed frame cut into packets and put together
     session          PASS 1, the network: builds the elements, runs the clock, returns records
     sender           frame clock, packets onto the link, repeats on request
     pacing           the packets of a frame, spread over time

@@ -141,6 +141,14 @@ class SharingCodec(Protocol):
         ...
 
 
+def needs_stream(codec: MediaCodec) -> bool:
+    """Whether frames refer to others, so that `decode` must get a whole stream from its start.
+
+    A codec says so with an attribute `needs_stream = True`; without it, each frame stands alone.
+    """
+    return bool(getattr(codec, "needs_stream", False))
+
+
 BLOCK = 16  # pixels a side of one token's block
 HOLE = 128  # mid grey: what a viewer sees where nothing is known
 

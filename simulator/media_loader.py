@@ -6,15 +6,26 @@ import importlib.util
 import inspect
 import json
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, cast
 
 from simulator.errors import MediaError
+from simulator.jpeg_media import JpegMedia
 from simulator.media import MediaCodec, ToyCodec
 from simulator.metrics import measure_psnr
+from simulator.pillow_media import AvifMedia, Jpeg2000Media, WebpMedia
 from simulator.playback import Measure
+from simulator.scenario_codec import CODEC_OPTIONS, STILLS, VIDEOS
+from simulator.video_media import VideoMedia
 
+CONVENTIONAL: dict[str, Callable[..., Any]] = {
+    "jpeg": JpegMedia,
+    "jpeg2000": Jpeg2000Media,
+    "webp": WebpMedia,
+    "avif": AvifMedia,
+    **{kind: partial(VideoMedia, kind) for kind in VIDEOS},
+}
 METHODS = ("encode", "decode", "count_correct", "describe")
 
 
@@ -22,7 +33,7 @@ def load_codec(name: str, options: dict[str, Any], device: str = "auto") -> Medi
     """Build a codec.
 
     Args:
-        name: "toy", "vq", or "package.module:Class".
+        name: "toy", "vq", "jpeg", "h264" and the like, or "package.module:Class".
         options: Keyword arguments of its constructor.
         device: "auto", "cpu" or "cuda"; handed on as `device` to codecs that take one.
 
@@ -86,13 +97,13 @@ def load_measure(name: str, squeeze: str | None = None, flip: bool = False) -> M
         MediaError: If the SqueezeNet weights cannot be read, FLIP is not installed, or the codec's judge
             knows neither.
     """
-    if name == "vq":
+    if name in ("vq", *STILLS, *VIDEOS):
         from simulator import vq_media
 
         return vq_media.measure(Path(squeeze) if squeeze else None, flip)
     for key, value in (("output.squeeze", squeeze), ("output.flip", flip)):
         if value:
-            raise MediaError(key, f"is measured with codec vq only, not with {name}", value)
+            raise MediaError(key, f"is not measured with codec {name}", value)
     return measure_psnr
 
 
@@ -101,9 +112,11 @@ def _constructor(name: str) -> Callable[..., Any]:
         return ToyCodec
     if name == "vq":
         return _import("simulator.vq_media", "VqMedia", "pip install torch")
+    if name in CONVENTIONAL:
+        return CONVENTIONAL[name]
     module, _, attribute = name.partition(":")
     if not (module and attribute):
-        raise MediaError("codec.name", "must be toy, vq or package.module:Class", name)
+        raise MediaError("codec.name", f"must be {', '.join(CODEC_OPTIONS)} or package.module:Class", name)
     return _import(module, attribute, "The module must be importable from the current folder")
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import MediaError
-from simulator.media import HOLE, DecodedFrame, EncodedFrame, MediaCodec, SharingCodec, Slice
+from simulator.media import HOLE, DecodedFrame, EncodedFrame, MediaCodec, SharingCodec, Slice, needs_stream
 
 if TYPE_CHECKING:
     from simulator.session import FrameDelivery
@@ -79,12 +79,14 @@ class Stream:
         deliveries: What the network made of each frame.
         concealment: The codec's method for holes.
         temporal: Whether it may look at earlier frames; then the stream is decoded in one go.
+        linked: Whether frames of this codec refer to others, received or not; see `media.needs_stream`.
     """
 
     encoded: Sequence[EncodedFrame]
     deliveries: Sequence["FrameDelivery"]
     concealment: str
     temporal: bool = False
+    linked: bool = False
 
     @cached_property
     def received(self) -> list[tuple[Slice, ...]]:
@@ -92,29 +94,54 @@ class Stream:
         return [() if delivery.frozen else delivery.received for delivery in self.deliveries]
 
     @cached_property
+    def sent(self) -> list[tuple[Slice, ...]]:
+        """Slices of each frame."""
+        return [frame.slices for frame in self.encoded]
+
+    @cached_property
     def lossless(self) -> list[Key]:
         """Names of the pictures a perfect link would show."""
-        return [(number, arrived(sent.slices), "none") for number, sent in enumerate(self.encoded)]
+        method = _after("none", self.sent) if self.linked else "none"
+        return [(number, arrived(slices), method) for number, slices in enumerate(self.sent)]
 
     @cached_property
     def holes(self) -> list[Key | None]:
         """Names of the pictures without concealment; None where frozen."""
-        return [(number, arrived(slices), "none") if slices else None for number, slices in enumerate(self.received)]
+        method = _after("none", self.received) if self.linked else "none"
+        return [(number, arrived(slices), method) if slices else None for number, slices in enumerate(self.received)]
 
     @cached_property
     def concealed(self) -> list[Key | None]:
         """Names of the pictures the viewer sees; a frame that came whole is the lossless one."""
+        looks_back = self.temporal or self.linked
+        method = _after(self.concealment, self.received) if looks_back else self.concealment
         return [
-            key if key in (None, best) else (key[0], key[1], self._method)
+            key if key in (None, best) else (key[0], key[1], method)
             for key, best in zip(self.holes, self.lossless, strict=True)
         ]
 
-    @cached_property
-    def _method(self) -> str:
-        """The method; one that looks back gives other pictures to each stream, so they need other names."""
-        if not self.temporal:
-            return self.concealment
-        return f"{self.concealment} after {hashlib.sha256(repr(self.holes).encode()).hexdigest()}"
+    def in_one_go(self) -> "list[_Film]":
+        """What has to be decoded from its first frame on: by a codec that looks back, or whose frames are linked."""
+        film = _Film(self.concealed, self.received, self.concealment, self.temporal)
+        if self.linked:
+            holes = _Film(self.holes, self.received, "none", False)
+            return [_Film(self.lossless, self.sent, "none", False), holes, film]
+        return [film] if self.temporal else []
+
+
+class _Film(NamedTuple):
+    """Pictures to be decoded in one go: their names, what arrived of each frame, how holes are filled."""
+
+    keys: Sequence[Key | None]
+    received: Sequence[tuple[Slice, ...]]
+    method: str
+    temporal: bool
+
+
+def _after(method: str, received: Sequence[Sequence[Slice]]) -> str:
+    """A method that looks back gives other pictures to each stream, so they need other names."""
+    history = repr([arrived(slices) for slices in received])
+    return f"{method} after {hashlib.sha256(history.encode()).hexdigest()}"
 
 
 def arrived(slices: Iterable[Slice]) -> Arrived:
@@ -148,7 +175,8 @@ def play(
         MediaError: If the codec has no such method, or cannot lose the single tokens that were erased.
     """
     assert len(frames) == len(encoded) == len(deliveries), (len(frames), len(encoded), len(deliveries))
-    stream, projector = Stream(encoded, deliveries, concealment, temporal), Projector(codec, frames, measure)
+    stream = Stream(encoded, deliveries, concealment, temporal, needs_stream(codec))
+    projector = Projector(codec, frames, measure)
     for start in range(0, len(frames), BATCH):
         stop = min(start + BATCH, len(frames))
         projector.prepare([stream], slice(start, stop))
@@ -184,8 +212,8 @@ class Projector:
         """
         wanted: dict[tuple[int, Arrived], _Wanted] = {}
         for stream in streams:
-            if stream.temporal:
-                self._decode_in_one_go(stream)
+            for film in stream.in_one_go():
+                self._decode_in_one_go(stream, film)
             for number in range(*frames.indices(len(self._frames))):
                 sent, received = stream.encoded[number], stream.received[number]
                 for key, slices in ((stream.lossless[number], sent.slices), (stream.holes[number], received),
@@ -235,12 +263,13 @@ class Projector:
                     raise MediaError("channel.loss.model", rule, "token_erasure")
                 self._keep((*name, method), each.sent, frame)
 
-    def _decode_in_one_go(self, stream: Stream) -> None:
-        """All frames of a stream, frozen ones too, by a codec that looks back."""
-        damaged = [key for key, best in zip(stream.concealed, stream.lossless, strict=True) if key not in (None, best)]
-        if any(key not in self._decoded for key in damaged):
-            made = self._codec.decode(stream.received, stream.encoded[0].size, stream.concealment, True)
-            for key in damaged:
+    def _decode_in_one_go(self, stream: Stream, film: _Film) -> None:
+        """All frames of a film, frozen ones too; those decoded already, such as lossless ones, are kept."""
+        missing = [key for key in film.keys if key and key not in self._decoded]
+        missing = [key for key in missing if stream.linked or key != stream.lossless[key[0]]]
+        if missing:
+            made = self._codec.decode(film.received, stream.encoded[0].size, film.method, film.temporal)
+            for key in missing:
                 self._keep(key, stream.encoded[key[0]], made[key[0]])
 
     def _keep(self, key: Key, sent: EncodedFrame, frame: DecodedFrame) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import SchemaSerializer
 from pydantic_core.core_schema import WithDefaultSchema
@@ -34,12 +34,12 @@ from simulator.scenario_channel import (
     Section,
     UniformDelay,
     Whole,
-    only,
     problem,
 )
+from simulator.scenario_codec import Codec, Concealment, choose_concealment
 from simulator.scenario_file import read_tree
 from simulator.scenario_playout import AdaptivePlayout, FixedPlayout, Pacing, Playout
-from simulator.scenario_problems import explain, nearest
+from simulator.scenario_problems import explain
 from simulator.scenario_protection import Fec, Nack, Protection
 from simulator.scenario_rate import FixedRate, GccRate, OracleRate, RateControl
 from simulator.strict_yaml import Node
@@ -101,33 +101,6 @@ class Source(Section):
         return tuple(value) if isinstance(value, list) else value
 
 
-# The options of the codecs shipped here, so that a typo is found before anything is loaded.
-CODEC_OPTIONS = {"toy": (), "vq": ("bpp", "ratios", "entropy", "weights")}
-
-
-class Codec(BaseModel):
-    """Which codec; every key but `name` is handed to it as an option."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
-    name: str = Field(default="vq", min_length=1, description="vq, toy, or package.module:Class.")
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Every key but `name`."""
-        return dict(self.model_extra or {})
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        if ":" not in self.name and self.name not in CODEC_OPTIONS:
-            rule = f"no codec of that name; there are {', '.join(CODEC_OPTIONS)}, or package.module:Class"
-            raise problem("name", f"{rule}. {nearest(self.name, CODEC_OPTIONS)}".rstrip(". "))
-        for key in self.options if self.name in CODEC_OPTIONS else ():
-            if key not in (known := CODEC_OPTIONS[self.name]):
-                rule = f"codec {self.name} has no such option; it has {', '.join(known) or 'none'}"
-                raise problem(key, f"{rule}. {nearest(key, known)}".rstrip(". "))
-        return self
-
-
 class Packetizer(Section):
     """How a frame is cut: one slice of tokens a packet."""
 
@@ -141,18 +114,6 @@ class Packetizer(Section):
         le=64,
         description="Frames whose packets are sent interleaved; costs depth - 1 frames of delay.",
     )
-
-
-class Concealment(Section):
-    """How holes are filled."""
-
-    method: Literal["none", "zero", "neighbour_mean", "argmax", "expected"] = "expected"
-    temporal: bool = Field(default=False, description="Guess from earlier frames too; this version cannot.")
-
-    @field_validator("temporal")
-    @classmethod
-    def _not_yet(cls, value: bool) -> bool:
-        return only(value, False, "this version guesses within one frame only")
 
 
 class Output(Section):
@@ -200,6 +161,8 @@ class Scenario(Section):
             rule = f"at max_bpp a frame has {most:.0f} bytes, but its packets have room for {room}; "
             raise problem("rate_control", rule + "lower max_bpp or raise packetizer.packets_per_frame")
         return self
+
+    _auto = model_validator(mode="before")(choose_concealment)
 
 
 def load(path: str | Path, overrides: Sequence[str] = (), seed: int | None = None) -> Scenario:

@@ -22,7 +22,7 @@ from simulator import media_loader, progress, results, run
 from simulator.encodings import Encodings
 from simulator.errors import SimulatorError
 from simulator.frames import load_frames
-from simulator.media import MediaCodec
+from simulator.media import MediaCodec, needs_stream
 from simulator.playback import Projector, Stream
 from simulator.scenario import Scenario, digest, plain
 from simulator.session import run_session
@@ -150,7 +150,8 @@ def _simulate(cells: Sequence[Cell], job: Job, store: Store) -> None:
     for cell in cells:
         method, temporal = cell.scenario.concealment.method, cell.scenario.concealment.temporal
         film.check(method, temporal)
-        streams.append(Stream(film.encoded.sent(session.deliveries), session.deliveries, method, temporal))
+        encoded, linked = film.encoded.sent(session.deliveries), needs_stream(film.codec)
+        streams.append(Stream(encoded, session.deliveries, method, temporal, linked))
     film.projector.trim()
     film.projector.prepare(streams)
     for cell, stream in zip(cells, streams, strict=True):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from codec.bitstream import TokenSlice
 from codec.conceal import METHODS
+from codec.conceal_own import is_path
 from codec.config import BLOCK
 from codec.errors import CodecError
 from codec.latents import Concealed, LatentMaps
@@ -111,7 +112,7 @@ class VqMedia:
         Frames pass in batches of one fixed size, so that none depends on how many there are.
         """
         for method in methods:
-            if method not in METHODS:
+            if method not in METHODS and not is_path(method):
                 raise MediaError("concealment.method", "unknown", method, f"Available: {', '.join(METHODS)}")
 
         def make(batch: Sequence[Sequence[Slice]]) -> list[dict[str, DecodedFrame]]:
@@ -135,8 +136,11 @@ class VqMedia:
         arrived = [self._from_slices(grid, slices) for slices in received]
         missing = [_tokens(got) - int(tokens.known.sum()) for got, (tokens, _) in zip(received, arrived, strict=True)]
         made: dict[str, list[DecodedFrame]] = {}
-        for method in sorted(methods, key=METHODS.index):  # neighbours in METHODS feed a network the same
-            filled = self._codec.conceal([tokens for tokens, _ in arrived], method)
+        for method in sorted(methods, key=_rank):  # neighbours in METHODS feed a network the same
+            try:
+                filled = self._codec.conceal([tokens for tokens, _ in arrived], method)
+            except CodecError as error:  # a method of the user's
+                raise MediaError(*error.args) from error
             pictures = self._codec.decode(filled, size)
             made[method] = [
                 DecodedFrame(picture, *_per_block(guess, method not in ("none", "zero")), guess, corrupt, lost)
@@ -170,6 +174,10 @@ class VqMedia:
     def describe(self) -> dict[str, Any]:
         """Weights and their hash, for provenance."""
         return self._codec.describe()
+
+
+def _rank(method: str) -> int:
+    return METHODS.index(method) if method in METHODS else len(METHODS)
 
 
 def _tokens(slices: Sequence[Slice]) -> int:

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from codec import checkpoint
-from codec.cli import main, ratios, share
+from codec.arguments import rates, ratios, share
+from codec.cli import main
 from codec.conceal import METHODS
 from codec.entropy import MODELS
 from codec.images import open_image, save_png
@@ -144,16 +145,42 @@ def test_info_tells_the_weights(weights: Path, capsys: pytest.CaptureFixture[str
     assert re.search(r"sha256 +[0-9a-f]{64}\n", capsys.readouterr().out)
 
 
-def test_evaluate_writes_a_row_for_each_case(
-    image: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "words", [("--loss", 0, "20%", "--conceal", "zero", "expected"), ("--loss=0,20%", "--conceal=zero,expected")]
+)
+def test_evaluate_with_losses_writes_tables_and_figures(
+    words: tuple[object, ...], image: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "table.csv"
-    words = ("--loss", 0, "20%", "--conceal", "zero", "expected", "--seeds", 2, "--out", out, "--weights", weights)
-    assert run("evaluate", image.parent, *words) == 0
-    table = pd.read_csv(out)
-    assert len(table) == 1 + 2 * 2
+    assert run("evaluate", image.parent, *words, "--seeds", 2, "--out", out, "--weights", weights) == 0
+    table, means = pd.read_csv(out), pd.read_csv(tmp_path / "table_mean.csv")
+    assert len(table) == 1 + 2 * 2 and len(means) == 1 + 2
     assert {"image", "bpp", "loss", "concealment", "psnr_db", "ssim"} <= set(table.columns)
-    assert "psnr_db" in capsys.readouterr().out
+    assert (tmp_path / "table.png").stat().st_size > 1000 and (tmp_path / "table.svg").stat().st_size > 1000
+    said = capsys.readouterr().out
+    assert "psnr_db_difference" in said and "table.svg" in said
+
+
+def test_evaluate_without_losses_compares_codecs_and_says_which_rates_are_refused(
+    image: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "rates.csv"
+    words = ("--bpp", "0.2,9", "--codecs", "vq,jpeg", "--out", out, "--weights", weights)
+    assert run("evaluate", image.parent, *words) == 0
+    printed = capsys.readouterr()
+    assert "photo: vq at 9 bpp is skipped: bpp: " in printed.err and "rates_mean.csv" in printed.out
+    assert set(pd.read_csv(out)["codec"]) == {"vq", "jpeg"}
+
+
+def test_the_confidence_map_is_white_where_received_and_darker_in_holes(
+    stream: Path, weights: Path, tmp_path: Path
+) -> None:
+    words = ("--drop", 0.5, "--confidence", tmp_path / "map.png", "--weights", weights)
+    assert run("decode", stream, tmp_path / "x.png", *words) == 0
+    sure = open_image(tmp_path / "map.png")[..., 0]
+    lost = np.random.default_rng(1).random(20).reshape(4, 5) < 0.5
+    holes = lost.repeat(16, 0).repeat(16, 1)[:50, :70]
+    assert (sure[~holes] == 255).all() and (sure[holes] < 255).all()
 
 
 def test_mistakes_end_in_one_line_and_exit_code_two(
@@ -176,7 +203,7 @@ def test_mistakes_end_in_one_line_and_exit_code_two(
         ("no such codebook, got 9. Available: 8, 16", ("encode", image, out, "--codebook", 9, *use)),
         ("choose the codebook themselves", ("encode", image, out, "--bpp", 0.2, "--codebook", 8, *use)),
         ("not allowed with", ("encode", image, out, "--bpp", 1, "--kbytes", 1, *use)),
-        ("invalid float value: 'x'", ("encode", image, out, "--bpp", "x", *use)),
+        ("invalid rate value: 'x'", ("encode", image, out, "--bpp", "x", *use)),
         ("not allowed with", ("encode", image, out, "--bpp", 1, "--ratios", "0,0,1", *use)),
         ("sum to 1", ("encode", image, out, "--ratios", "0.5,0.5,0.5", *use)),
         ("invalid ratios value: '1,2'", ("encode", image, out, "--ratios", "1,2", *use)),
@@ -192,7 +219,18 @@ def test_mistakes_end_in_one_line_and_exit_code_two(
         ("invalid share value: '1.2'", ("decode", stream, shown, "--drop", "1.2", *use)),
         ("unknown method, got 'magic'. Available: none", ("decode", stream, shown, "--conceal", "magic", *use)),
         ("written as PNG, got '.jpg'", ("decode", stream, tmp_path / "x.jpg", *use)),
+        ("written as PNG, got '.jpg'", ("decode", stream, shown, "--confidence", tmp_path / "x.jpg", *use)),
         ("no PNG, JPEG or WebP", ("evaluate", weights, *use)),
+        ("written as CSV, got '.txt'", ("evaluate", image.parent, "--out", tmp_path / "x.txt", *use)),
+        ("no such folder", ("evaluate", image.parent, "--out", tmp_path / "no" / "x.csv", *use)),
+        ("Available: vq, jpeg", ("evaluate", image.parent, "--codecs", "vq,bpg", *use)),
+        ("--codecs: goes without --loss", ("evaluate", image.parent, "--codecs", "vq", "--loss", "0.1", *use)),
+        ("--against: goes with --loss", ("evaluate", image.parent, "--against", "zero", *use)),
+        ("methods in --conceal, got 'none'", ("evaluate", image.parent, "--loss", "0.1", "--against", "none", *use)),
+        ("unknown method, got 'magic'", ("evaluate", image.parent, "--loss", "0.1", "--conceal", "magic", *use)),
+        ("that this picture can be had for is", ("evaluate", image.parent, "--loss", "0.1", "--bpp", "9", *use)),
+        ("invalid rates value: '0.1,-1'", ("evaluate", image.parent, "--bpp", "0.1,-1", *use)),
+        ("cannot be imported", ("decode", stream, shown, "--conceal", "no_such_module:f", *use)),
         ("no PNG, JPEG or WebP", ("train", "tokenizer", weights, "--out", tmp_path / "run")),
         ("no such weights", ("train", "codebooks", image.parent, "--out", out, "--tokenizer", out)),
         ("required: --tokenizer", ("train", "predictor", weights, "--out", tmp_path / "run")),
@@ -220,6 +258,7 @@ def test_help_names_every_choice_and_loads_no_torch() -> None:
         )
         assert done.returncode == 0
         assert all(name in done.stdout for name in names)
+        assert f"examples:\n  python -m codec {verb}" in done.stdout
         assert not re.search(r"\| +(torch|numpy|constriction)$", done.stderr, re.MULTILINE)
 
 
@@ -231,6 +270,7 @@ def test_the_package_runs_as_a_module() -> None:
 def test_shares_may_be_percent() -> None:
     assert share("20%") == share("0.2") == 0.2
     assert ratios("10%,0.3,60%") == (0.1, 0.3, 0.6)
+    assert rates("0.1, 0.2 0.4") == rates("0.1,0.2,0.4") == [0.1, 0.2, 0.4]
     for text in ("-1", "nan", "120%", "", "a"):
         with pytest.raises(ValueError):
             share(text)

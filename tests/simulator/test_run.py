@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from simulator import media_loader, metrics, records, results, run, scenario
+from simulator import media_loader, metrics, records, results, run, scenario, scenario_codec
 from simulator.errors import MediaError, OutputError, TraceError
 from simulator.media import DecodedFrame, ToyCodec
 from simulator.metrics import measure_psnr
@@ -231,7 +231,7 @@ class Mute:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("jpeg", {}, "must be toy, vq or package.module:Class, got 'jpeg'"),
+        ("gif", {}, "must be toy, vq, jpeg, jpeg2000, webp, avif, h264, vp9, av1 or package.module:Class, got 'gif'"),
         ("no_such_module:Codec", {}, "cannot import no_such_module"),
         ("json:Codec", {}, "module json has no Codec"),
         ("toy", {"bpp": 1}, "codec.bpp: codec toy has no such option; it has none"),
@@ -255,16 +255,18 @@ def test_a_class_of_ones_own_is_a_codec(tmp_path: Path) -> None:
 def test_the_toy_has_no_cuda_and_no_squeeze() -> None:
     with pytest.raises(MediaError, match="--device: codec toy runs on the CPU only, got 'cuda'"):
         media_loader.load_codec("toy", {}, "cuda")
-    with pytest.raises(MediaError, match="output.squeeze: is measured with codec vq only"):
+    with pytest.raises(MediaError, match="output.squeeze: is not measured with codec toy"):
         media_loader.load_measure("toy", "weights.safetensors")
 
 
-def test_options_known_to_the_scenario_are_those_of_the_codec() -> None:
+@pytest.mark.parametrize("name", scenario_codec.CODEC_OPTIONS)
+def test_options_known_to_the_scenario_are_those_of_the_codec(name: str) -> None:
     import inspect
 
     vq_media = pytest.importorskip("simulator.vq_media")
-    known = set(inspect.signature(vq_media.VqMedia).parameters) - {"device"}
-    assert known == set(scenario.CODEC_OPTIONS["vq"])
+    makers = {"toy": ToyCodec, "vq": vq_media.VqMedia, **media_loader.CONVENTIONAL}
+    known = set(inspect.signature(makers[name]).parameters) - {"device"}
+    assert known == set(scenario_codec.CODEC_OPTIONS[name])
 
 
 def test_a_run_with_the_toy_loads_no_torch(tmp_path: Path) -> None:

@@ -161,7 +161,8 @@ def test_lines_are_those_of_the_keys_in_nested_sections_and_flow_style(tmp_path:
         ("channel: {queue: {model: droptail, packets: 0}}", "channel.queue.packets: must be at least 1, got 0"),
         ("channel: 5", "x.yaml:1: channel: must be a mapping of keys, got 5"),
         ("codec: vq", "x.yaml:1: codec: must be a mapping of keys, got 'vq'"),
-        ("codec: {name: vqq}", "codec.name: no codec of that name; there are toy, vq, or package.module:Class"),
+        ("codec: {name: vqq}", "codec.name: no codec of that name; there are toy, vq, jpeg, jpeg2000, webp"),
+        ("codec: {name: jpeg, keyframe_interval: 9}", "codec jpeg has no such option; it has bpp, quality"),
         ("codec: {name: vq, bbp: 0.04}", "codec.bbp: codec vq has no such option"),
         ("packetizer: {packets_per_frame: 0}", "packetizer.packets_per_frame: must be at least 1, got 0"),
         ("packetizer: {packets_per_frame: 256}", "packetizer.packets_per_frame: must be at most 255, got 256"),
@@ -182,7 +183,6 @@ def test_lines_are_those_of_the_keys_in_nested_sections_and_flow_style(tmp_path:
         ("protection: {nack: {retrys: 1}}", "protection.nack.retrys: unknown key. Did you mean retries?"),
         ("protection: {nack: {retries: 0}}", "protection.nack.retries: must be at least 1, got 0"),
         ("protection: {nack: {margin: 5 m}}", "protection.nack.margin: a duration is a number >= 0"),
-        ("concealment: {temporal: true}", "concealment.temporal: this version guesses within one frame only"),
         ("rate_control: {model: gcc, start: 5 Mbit/s}", "x.yaml:1: rate_control.start: must lie between min and max"),
         ("rate_control: {model: oracle, min_bpp: 0.6}", "rate_control.min_bpp: must be at least a twelfth"),
         (
@@ -192,6 +192,7 @@ def test_lines_are_those_of_the_keys_in_nested_sections_and_flow_style(tmp_path:
         ("playout: {model: adaptive, min: 1 s}", "x.yaml:1: playout.min: must not exceed deadline"),
         ("playout: {percentile: 90 %}", "x.yaml:1: playout.percentile: unknown key. Keys here: model, deadline"),
         ("rate_control: {model: bbr}", "rate_control.model: must be one of 'fixed', 'gcc', 'oracle', got 'bbr'"),
+        ("concealment: {method: expectd}", "concealment.method: no method of that name; there are auto, none"),
         ("output: {frames: yes}", "output.frames: must be a whole number, got 'yes'"),
         ("channel: {delay: {model: normal, mean: 1, jitter: 1, reorder: yes}}", "must be true or false, got 'yes'"),
         ("source: {count: 1.5}", "source.count: must be a whole number, got 1.5"),
@@ -358,3 +359,17 @@ def test_any_value_anywhere_is_a_scenario_or_a_scenario_error(
     else:
         path.write_text(scenario.resolved_yaml(found), encoding="utf-8")
         assert scenario.load(path) == found
+
+
+@pytest.mark.parametrize(
+    ("codec", "method", "temporal"),
+    [("vq", "expected", False), ("toy", "neighbour_mean", False), ("jpeg", "copy_previous", True),
+     ("av1", "copy_previous", True), ("my.module:Codec", "none", False)],
+)  # fmt: skip
+def test_auto_is_the_best_concealment_of_its_codec(tmp_path: Path, codec: str, method: str, temporal: bool) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(f"codec: {{name: '{codec}'}}\nconcealment: {{method: auto}}\n")
+    chosen = scenario.load(file).concealment
+    assert (chosen.method, chosen.temporal) == (method, temporal)
+    file.write_text("concealment: {method: auto}\n")
+    assert scenario.load(file).concealment.method == "expected"

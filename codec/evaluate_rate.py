@@ -1,0 +1,134 @@
+"""Rate, distortion, perception: our codec and conventional ones on a folder of pictures.
+
+A row is one picture at one setting of one codec. Rates are true: the bytes of the whole file, with
+its headers, times 8, over the pixels. Times are of one call on this machine, from pixels to bytes
+and back, after one picture to warm up.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from codec import evaluate_baselines as baselines
+from codec.bitstream import grid_of, read_vqs, write_vqs
+from codec.errors import RequestError
+from codec.evaluate_pictures import METRICS, Judge, Picture, Row, picture_files, pictures
+from codec.model import Codec
+
+RATES = (0.02, 0.04, 0.1, 0.2, 0.4)  # bits a pixel
+CODECS = ("vq", *baselines.BASELINES)
+
+Say = Callable[[str], None]
+
+
+def known_codecs(names: Sequence[str], say: Say) -> list[str]:
+    """The codecs of a request that this machine has; the others are named to `say`.
+
+    Raises:
+        RequestError: If a name is unknown, or none is left.
+    """
+    unknown = [name for name in names if name not in CODECS]
+    if unknown:
+        raise RequestError("--codecs", "unknown codec", unknown[0], f"Available: {', '.join(CODECS)}")
+    missing = [name for name in names if name != "vq" and not baselines.available(name)]
+    for name in missing:
+        say(f"{name} is skipped: this Pillow was built without it")
+    left = [name for name in names if name not in missing]
+    if not left:
+        raise RequestError("--codecs", "none of these can be run here", ", ".join(names))
+    return left
+
+
+def rate_table(
+    codec: Codec, folder: Path, names: Sequence[str], rates: Sequence[float], judge: Judge, say: Say
+) -> pd.DataFrame:
+    """Every picture, with every codec, at every setting.
+
+    Args:
+        codec: Ours.
+        folder: Pictures.
+        names: Out of `CODECS`.
+        rates: Bits a pixel asked of the codecs that take a rate; the others bring settings of their own.
+        judge: Measures quality.
+        say: Told what is left out, and why.
+
+    Returns:
+        Columns image, codec, setting, bytes, bpp, quality columns, encode_s, decode_s.
+
+    Raises:
+        ImageError: If the folder has no picture, or one cannot be read.
+        RequestError: If a codec is unknown, or there is nothing left to run.
+    """
+    picture_files(folder)  # an empty folder is told first
+    names = known_codecs(names, say)
+    cases = [
+        (name, setting) for name in names for setting in (rates if name == "vq" else baselines.settings_of(name, rates))
+    ]
+    rows: list[Row] = []
+    for image, picture in pictures(folder):
+        if not rows:  # warm up: threads, tables, first allocations
+            _measured(codec, cases, picture, judge)
+        measured, refused = _measured(codec, cases, picture, judge)
+        rows += ({"image": image, **row} for row in measured)
+        for line in refused:
+            say(f"{image}: {line}")
+    if not rows:
+        raise RequestError("--bpp", "no picture can be had at any of these rates", ", ".join(f"{r:g}" for r in rates))
+    return pd.DataFrame(rows)
+
+
+def _measured(
+    codec: Codec, cases: Sequence[tuple[str, float]], picture: Picture, judge: Judge
+) -> tuple[list[Row], list[str]]:
+    """Rows of one picture, and in words what cannot be had of it."""
+    rows, refused = [], []
+    for name, setting in cases:
+        try:
+            rows.append(_row(codec, name, setting, picture, judge))
+        except RequestError as error:
+            refused.append(f"{name} at {setting:g} bpp is skipped: {error}")
+    return rows, refused
+
+
+def _row(codec: Codec, name: str, setting: float, picture: Picture, judge: Judge) -> Row:
+    data, shown, encode_s, decode_s = _there_and_back(codec, name, setting, picture)
+    return {
+        "codec": name,
+        "setting": f"{'bpp' if name == 'vq' else baselines.BASELINES[name].unit} {setting:g}",
+        "bytes": len(data),
+        "bpp": 8 * len(data) / (picture.shape[0] * picture.shape[1]),
+        **judge(picture, shown),
+        "encode_s": encode_s,
+        "decode_s": decode_s,
+    }
+
+
+def _there_and_back(codec: Codec, name: str, setting: float, picture: Picture) -> tuple[bytes, Picture, float, float]:
+    start = time.perf_counter()
+    data = _vqs(codec, picture, setting) if name == "vq" else baselines.encode(name, picture, setting)
+    middle = time.perf_counter()
+    shown = _shown(codec, data) if name == "vq" else baselines.decode(data)
+    return data, shown, middle - start, time.perf_counter() - middle
+
+
+def _vqs(codec: Codec, picture: Picture, bpp: float) -> bytes:
+    slices = codec.to_slices(codec.encode(picture, bpp=bpp))
+    return write_vqs((picture.shape[0], picture.shape[1]), slices, codec.hash)
+
+
+def _shown(codec: Codec, data: bytes) -> Picture:
+    file = read_vqs(data, model_hash=codec.hash)
+    tokens, _ = codec.from_slices(grid_of(file.size), file.slices)
+    picture: Picture = codec.decode(codec.conceal([tokens]), file.size)[0]
+    return picture
+
+
+def rate_means(table: pd.DataFrame) -> pd.DataFrame:
+    """One row for each codec and setting: the mean over the pictures, with their number."""
+    columns = ["bytes", "bpp", *(name for name in METRICS if name in table), "encode_s", "decode_s"]
+    groups = table.groupby(["codec", "setting"], sort=False)
+    means = groups[columns].mean()
+    means.insert(0, "images", groups["image"].nunique())
+    return means.reset_index()
