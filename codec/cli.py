@@ -150,6 +150,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     predictor.add_argument(
         "--tokenizer", type=Path, required=True, metavar="FILE", help="the tokenizer.safetensors whose tokens to learn"
     )
+    predictor.add_argument("--clips", type=Path, metavar="DIR", help="clips, for the frame before (needs PyAV)")
+    predictor.add_argument("--from", type=Path, dest="start", metavar="FILE", help="begin from this predictor")
     for network, verb in ((tokenizer, verbs.train_tokenizer), (predictor, verbs.train_predictor)):
         network.add_argument("data", type=Path, metavar="DATA_DIR", help="photographs, searched recursively")
         network.add_argument("--out", type=Path, required=True, metavar="RUN_DIR", help="checkpoint, log, weights")

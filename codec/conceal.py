@@ -55,13 +55,15 @@ def pack(batch: Sequence[Tokens], codebook: Tensor) -> TokenBatch:
     return TokenBatch(codebook[levels, indices], received, levels, places, None if real.all() else counted)
 
 
-def distribution(predictor: Predictor, packed: TokenBatch, codebook: Tensor, level: int) -> tuple[Tensor, Tensor]:
-    """Logits for the holes of one level.
+def distribution(
+    predictor: Predictor, packed: TokenBatch, codebook: Tensor, level: int, before: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Logits for the holes of one level; `before` as in `Predictor.forward`.
 
     Returns:
         where: bool [B, N], the holes of this level; logits: [M, K] in their raster order.
     """
-    hidden = predictor(packed.code, packed.known, packed.level, packed.position, packed.real)
+    hidden = predictor(packed.code, packed.known, packed.level, packed.position, packed.real, before)
     where = ~packed.known & (packed.level == level)
     if packed.real is not None:
         where &= packed.real
