@@ -4,31 +4,39 @@ A .vqs file is a header, then for each slice its length (7 bits a byte, lowest f
 more bytes follow), its payload and its checksum. The flags, common to all slices, stand in the header:
 
     magic     2 bytes   "VQ"
-    version   1 byte    1
+    version   1 byte    2
     flags     1 byte    see codec/slices.py
     height    2 bytes   pixels, 16 to 16384
     width     2 bytes
-    model     3 bytes   start of the model hash
+    model     2 bytes   start of the model hash
     slices    1 byte    1 to 255
+    cut       1 byte    see codec/slices.py; only if book > 0
 
-    56 51 01 ad 02 00 03 00 3f 91 0c 04   512 x 768 pixels, K = 1024, mixed, static, interleaved, 4 slices
+    56 51 02 0d 02 00 03 00 3f 91 04   512 x 768 pixels, static, mixed, interleaved, book 0, 4 slices
+
+docs/bitstream.md walks through a whole file.
 """
 
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from codec import entropy, interleave
+from codec.books import check_codes
 from codec.config import BLOCK
 from codec.entropy import Tables
 from codec.errors import BitstreamError, RequestError
 from codec.payload import declared_tokens
-from codec.slices import CHECKSUM, MAX_SLICES, Flags, Place, decode_slice, encode_slice
-from codec.tokens import Tokens, merge, select
+from codec.slices import CHECKSUM, MAX_SLICES, Flags, Place, decode_slice, encode_slice, flags_size
+from codec.tokens import Part, Tokens, merge, select
 
 MIN_SIDE, MAX_SIDE = BLOCK, 16384  # 16384: the counts in a payload stay within the coder's 24 bits
-HEADER = struct.Struct(">2sBBHH3sB")
-MAGIC, VERSION = b"VQ", 1
+HEADER = struct.Struct(">2sBBHH2sB")
+MAGIC, VERSION = b"VQ", 2
+MODEL_BYTES = 2  # of the hash in a file's header; the checksums hold four
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ def encode_slices(
     """Tokens to `count` slices.
 
     Args:
-        tokens: All known, indices below `tables.codes`.
+        tokens: All known, indices within their codebooks.
         count: 1 to 255, at most one for each block.
         interleave_method: One of `interleave.METHODS`.
         entropy_model: One of `entropy.MODELS`.
@@ -70,7 +78,8 @@ def encode_slices(
         model_hash: Digest of the weights, 4 bytes or more.
 
     Raises:
-        RequestError: If count or a method is none of these, or the grid is too large.
+        RequestError: If count or a method is none of these, the grid is too large, or the tables know
+            no such book.
         ValueError: If tokens are lost, or an index is too large.
     """
     most = min(MAX_SLICES, tokens.grid[0] * tokens.grid[1])
@@ -80,10 +89,12 @@ def encode_slices(
         raise RequestError("picture", f"sides must be at most {MAX_SIDE} pixels", tokens.grid, "Cut it into parts")
     if entropy_model not in entropy.MODELS:
         raise RequestError("entropy", "unknown model", entropy_model, f"Available: {', '.join(entropy.MODELS)}")
+    if tokens.books.book >= tables.books:
+        raise RequestError("codebook", f"these weights have {tables.books} books", tokens.books.book)
     if not tokens.known.all():
         raise ValueError(f"only whole pictures can be sent, got {int((~tokens.known).sum())} lost tokens")
-    tokens.check_codes(tables.codes)
-    flags = Flags(entropy_model, bool(tokens.level.any()), interleave_method, tables.codes)
+    check_codes(tokens, tables.codes)
+    flags = Flags(entropy_model, bool(tokens.level.any()), interleave_method, tokens.books)
     slices = []
     for index, blocks in enumerate(interleave.partition(tokens.grid, count, interleave_method)):
         part = select(tokens, blocks)
@@ -100,12 +111,18 @@ def assemble(
     Returns:
         The tokens, and how many of the slices were damaged.
     """
-    parts, corrupt = [], 0
+    parts: list[Part] = []
+    corrupt = 0
     for piece in slices:
         try:
-            parts.append(decode_slice(piece.data, Place(piece.index, piece.count, grid, model_hash), tables))
+            part = decode_slice(piece.data, Place(piece.index, piece.count, grid, model_hash), tables)
         except BitstreamError:
             corrupt += 1
+            continue
+        if parts and part.books != parts[0].books:  # slices of one picture agree
+            corrupt += 1
+        else:
+            parts.append(part)
     return merge(grid, parts), corrupt
 
 
@@ -115,7 +132,7 @@ class VqsFile:
 
     Attributes:
         size: (H, W) in pixels.
-        model: First 3 bytes of the model hash.
+        model: First 2 bytes of the model hash.
         flags: Common to all slices.
         slices: All of them, in order.
     """
@@ -137,10 +154,31 @@ def write_vqs(size: tuple[int, int], slices: Sequence[TokenSlice], model_hash: b
     order = [(piece.index, piece.count) for piece in slices]
     if not order or order != [(i, len(slices)) for i in range(len(slices))]:
         raise RequestError("slices", "a file holds every slice of a picture, in order", order)
-    flags = slices[0].data[0]
-    assert all(piece.data[0] == flags for piece in slices), "slices of one picture have the same flags"
-    header = HEADER.pack(MAGIC, VERSION, flags, *size, model_hash[:3], len(slices))
-    return header + b"".join(_pack_length(len(piece.data) - 1) + piece.data[1:] for piece in slices)
+    head = flags_size(slices[0].data[0])
+    flags = slices[0].data[:head]
+    assert all(piece.data[:head] == flags for piece in slices), "slices of one picture have the same flags"
+    header = HEADER.pack(MAGIC, VERSION, flags[0], *size, model_hash[:MODEL_BYTES], len(slices)) + flags[1:]
+    return header + b"".join(_pack_length(len(piece.data) - head) + piece.data[head:] for piece in slices)
+
+
+def overhead_bytes(payloads: NDArray[np.int64], cut: NDArray[np.bool_], file: bool) -> NDArray[np.int64]:
+    """What comes on top of payloads of these sizes.
+
+    Args:
+        payloads: Bytes [..., slices].
+        cut: [...], whether there is a cut to send.
+        file: In a .vqs file, or else in the slices themselves.
+
+    Returns:
+        Bytes [...].
+    """
+    head: NDArray[np.int64] = 1 + cut.astype(np.int64)
+    if not file:
+        slices_only: NDArray[np.int64] = (head + CHECKSUM.size) * payloads.shape[-1]
+        return slices_only
+    lengths = 1 + np.searchsorted([1 << 7, 1 << 14, 1 << 21], payloads + CHECKSUM.size, side="right")
+    total: NDArray[np.int64] = HEADER.size + head - 1 + (lengths + CHECKSUM.size).sum(-1)
+    return total
 
 
 def read_vqs(data: bytes, name: str = "stream", model_hash: bytes | None = None) -> VqsFile:
@@ -160,8 +198,8 @@ def read_vqs(data: bytes, name: str = "stream", model_hash: bytes | None = None)
     if magic != MAGIC:
         raise BitstreamError(f"{name}, offset 0, magic", f"a .vqs file starts with {MAGIC!r}", magic)
     if version != VERSION:
-        raise BitstreamError(f"{name}, offset 2, version", f"this reader knows version {VERSION}", version)
-    flags = Flags.parse(byte, f"{name}, offset 3, flags")
+        next_step = "Encode the picture again" if version == 1 else ""
+        raise BitstreamError(f"{name}, offset 2, version", f"this reader knows version {VERSION}", version, next_step)
     for offset, field, side in ((4, "height", height), (6, "width", width)):
         if not MIN_SIDE <= side <= MAX_SIDE:
             rule = f"must be from {MIN_SIDE} to {MAX_SIDE}"
@@ -170,14 +208,24 @@ def read_vqs(data: bytes, name: str = "stream", model_hash: bytes | None = None)
     if not 1 <= count <= min(MAX_SLICES, grid[0] * grid[1]):
         rule = f"must be from 1 to {min(MAX_SLICES, grid[0] * grid[1])}"
         raise BitstreamError(f"{name}, offset {HEADER.size - 1}, slices", rule, count)
-    if model_hash is not None and model != model_hash[:3]:
-        rule = f"the weights at hand are {model_hash[:3].hex()}"
+    if model_hash is not None and model != model_hash[:MODEL_BYTES]:
+        rule = f"the weights at hand are {model_hash[:MODEL_BYTES].hex()}"
         raise BitstreamError(f"{name}, offset 8, model", rule, model.hex(), "Point at the weights it was made with")
+    flags, start = _flags(data, byte, name)
     slices = [
-        TokenSlice(index, count, _declared(body, grid, index, count, flags), bytes([byte]) + body)
-        for index, body in enumerate(_split(data, count, name))
+        TokenSlice(index, count, _declared(body, grid, index, count, flags), flags.pack() + body)
+        for index, body in enumerate(_split(data, start, count, name))
     ]
     return VqsFile((height, width), model, flags, tuple(slices))
+
+
+def _flags(data: bytes, byte: int, name: str) -> tuple[Flags, int]:
+    """Flags of the header, with the cut that stands behind it if there is one, and where the slices begin."""
+    start = HEADER.size + flags_size(byte) - 1
+    if len(data) < start:
+        raise BitstreamError(f"{name}, offset {HEADER.size}, cut", "the file ends before it")
+    parsed = Flags.parse(bytes([byte]) + data[HEADER.size : start], name, (3, HEADER.size))
+    return parsed, start
 
 
 def _declared(body: bytes, grid: tuple[int, int], index: int, count: int, flags: Flags) -> int:
@@ -185,9 +233,9 @@ def _declared(body: bytes, grid: tuple[int, int], index: int, count: int, flags:
     return declared_tokens(body[: -CHECKSUM.size], blocks, flags.mixed)
 
 
-def _split(data: bytes, count: int, name: str) -> list[bytes]:
+def _split(data: bytes, offset: int, count: int, name: str) -> list[bytes]:
     """Payload and checksum of each slice of a file; nothing may be missing or left over."""
-    bodies, offset = [], HEADER.size
+    bodies = []
     for index in range(count):
         where = f"{name}, offset {offset}, length of slice {index}"
         length, start = _parse_length(data, offset, where)

@@ -33,6 +33,11 @@ def digest(tensors: dict[str, Tensor]) -> bytes:
     return sha.digest()
 
 
+def packed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as they are stored and hashed: numbers in half precision, integers as they are."""
+    return {name: (t.half() if t.is_floating_point() else t).detach().cpu().contiguous() for name, t in tensors.items()}
+
+
 def save(path: Path, network: str, config: CodecConfig, tensors: dict[str, Tensor], notes: dict[str, str]) -> str:
     """Write weights in half precision and say their hash (hex). Integer tensors stay as they are.
 
@@ -43,14 +48,12 @@ def save(path: Path, network: str, config: CodecConfig, tensors: dict[str, Tenso
         tensors: A state dict, and integer tables.
         notes: Anything worth keeping with the weights, such as steps.
     """
-    packed = {
-        name: (t.half() if t.is_floating_point() else t).detach().cpu().contiguous() for name, t in tensors.items()
-    }
-    sha = digest(packed).hex()
+    stored = packed(tensors)
+    sha = digest(stored).hex()
     metadata = {"format": FORMAT, "network": network, "config": json.dumps(config.to_dict()), "sha256": sha}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
-    save_file(packed, temporary, metadata | notes)
+    save_file(stored, temporary, metadata | notes)
     os.replace(temporary, path)
     return sha
 
@@ -64,7 +67,7 @@ def load(path: Path, network: str) -> tuple[CodecConfig, dict[str, Tensor], byte
     try:
         with safe_open(path, "pt") as file:
             metadata: dict[str, Any] = file.metadata() or {}
-            packed = {name: file.get_tensor(name) for name in file.keys()}
+            stored = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError as error:
         raise CheckpointError(str(path), "no such weights file", "", "Check the path") from error
     except (SafetensorError, OSError) as error:
@@ -78,14 +81,14 @@ def load(path: Path, network: str) -> tuple[CodecConfig, dict[str, Tensor], byte
         )
     if metadata.get("network") != network:
         raise CheckpointError(str(path), f"the {network} is needed here", metadata.get("network"))
-    sha = digest(packed)
+    sha = digest(stored)
     if sha.hex() != metadata.get("sha256"):
         raise CheckpointError(str(path), "the tensors do not match the hash in the header", sha.hex()[:12])
     try:
         config = CodecConfig.from_dict(json.loads(metadata["config"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(str(path), f"its config cannot be read ({error})") from error
-    return config, {n: t.float() if t.is_floating_point() else t for n, t in packed.items()}, sha
+    return config, {n: t.float() if t.is_floating_point() else t for n, t in stored.items()}, sha
 
 
 def fill(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

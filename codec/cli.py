@@ -17,6 +17,7 @@ EXAMPLES = """\
 try it:
   python -m codec encode photo.png photo.vqs                    all coarse, about 0.04 bits per pixel
   python -m codec encode photo.png photo.vqs --bpp 0.2          finer where the picture is busy
+  python -m codec encode photo.png photo.vqs --kbytes 1         a smaller codebook: 0.02 bits per pixel at 768x512
   python -m codec decode photo.vqs back.png                     what a perfect link shows
   python -m codec decode photo.vqs back.png --drop 0.2          what it shows with 20 % of the blocks lost
   python -m codec info photo.vqs                                what is in the file
@@ -86,12 +87,14 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_encode(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Encode a picture. Without --bpp or --ratios all blocks are coarse: the lowest rate."
+    parser.description = "Encode a picture. Without a rate all blocks are coarse, of the full codebook: 0.04 bpp."
     parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG, WebP, ... of at least 16x16 pixels")
     parser.add_argument("out", type=Path, metavar="OUT.vqs")
     rate = parser.add_mutually_exclusive_group()
-    rate.add_argument("--bpp", type=float, help="bits per pixel, 0.04 to 0.62")
+    rate.add_argument("--bpp", type=float, help="bits per pixel of the file at most, 0.012 to 0.62")
+    rate.add_argument("--kbytes", type=float, metavar="KB", help="size of the file at most, in 1000 bytes")
     rate.add_argument("--ratios", type=ratios, metavar="F,M,C", help="shares of area sent fine, medium, coarse")
+    parser.add_argument("--codebook", type=positive, metavar="K", help="coarse codewords: 8, 16, ... 1024 (default)")
     parser.add_argument("--slices", type=positive, default=1, metavar="N", help="parts that decode alone (default 1)")
     parser.add_argument("--interleave", default="low_discrepancy", help="low_discrepancy (default) or raster")
     parser.add_argument("--entropy", default="static", help="static (default) or uniform, which is fixed length")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 SIZES = (8, 16, 32, 64, 128, 256, 512)
+CODEWORDS, HISTOGRAM = "coarse_codewords", "coarse_histogram"  # names in a file of weights
 ITERATIONS = 30
 
 
@@ -36,15 +37,6 @@ def nearest(z: Tensor, codewords: Tensor) -> Tensor:
     return (z @ codewords.T - 0.5 * codewords.square().sum(-1)).argmax(-1)
 
 
-def sizes_below(codes: int) -> tuple[int, ...]:
-    """Sizes of the sub-codebooks of a codebook of K codewords.
-
-    >>> sizes_below(64)
-    (8, 16, 32)
-    """
-    return tuple(size for size in SIZES if size < codes)
-
-
 @torch.no_grad()
 def cluster(codebook: Tensor, usage: Tensor, size: int, seed: int = 0) -> SubCodebook:
     """Weighted k-means (Lloyd's algorithm, k-means++ start) of a codebook.
@@ -65,6 +57,54 @@ def cluster(codebook: Tensor, usage: Tensor, size: int, seed: int = 0) -> SubCod
         filled = mass > 0
         centroids[filled] = total[filled] / mass[filled, None]
     return SubCodebook(centroids.float(), nearest(points, centroids))
+
+
+def smaller_sizes(codes: int) -> list[int]:
+    """K' of the smaller coarse codebooks of one of K codewords, the largest first.
+
+    >>> smaller_sizes(64)
+    [32, 16, 8]
+    """
+    return [size for size in reversed(SIZES) if size < codes]
+
+
+def with_coarse_books(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a tokenizer together with its smaller coarse codebooks, derived if it has none.
+
+    Those of a file were counted on photographs when it was exported. Derived ones count members
+    instead; k-means runs in float64 and is rounded to half precision, as what is stored is, and what
+    came of it is part of the hash of the weights.
+
+    Args:
+        tensors: With `quantizer.codebook` [L, K, D] and `histogram` [L, K].
+
+    Returns:
+        The tensors, with `coarse_codewords` float32 [K/2 + K/4 + ... + 8, D] and `coarse_histogram`
+        int32 [K/2 + K/4 + ... + 8].
+    """
+    if CODEWORDS in tensors:
+        return tensors
+    codebook, usage = tensors["quantizer.codebook"][0], tensors["histogram"][0]
+    books = [cluster(codebook, usage, size) for size in smaller_sizes(len(codebook))]
+    counts = [torch.zeros(len(words)).long().index_add_(0, member, usage.long()) for words, member in books]
+    return tensors | joined([words for words, _ in books], counts, codebook.shape[-1])
+
+
+def joined(codewords: list[Tensor], counts: list[Tensor], dimensions: int) -> dict[str, Tensor]:
+    """Codebooks [K', D] and histograms [K'], the largest first, as they are stored."""
+    words = torch.cat([torch.zeros(0, dimensions), *codewords]).half().float()
+    histogram = torch.cat([torch.zeros(0).long(), *counts]).clamp_min(1)
+    return {CODEWORDS: words, HISTOGRAM: histogram.int()}
+
+
+def split_books(codebook: Tensor, codewords: Tensor) -> tuple[SubCodebook, ...]:
+    """The stored codewords as codebooks, the largest first; `codebook` [K, D] tells the members.
+
+    Raises:
+        ValueError: If there are not K/2 + K/4 + ... + 8 of them.
+    """
+    parts = codewords.split(smaller_sizes(len(codebook)))
+    return tuple(SubCodebook(part, nearest(codebook, part)) for part in parts)
 
 
 def _spread(points: Tensor, weight: Tensor, size: int, generator: torch.Generator) -> Tensor:

@@ -1,14 +1,17 @@
 """Entropy coding: symbols <-> bytes. The one place that imports constriction.
 
-    Tables         integer probabilities of the indices of each level, fixed when weights are exported
+    Tables         integer probabilities of the indices of each codebook, fixed when weights are exported
     SymbolWriter   range coder: arrays of symbols, each with its model -> bytes
     SymbolReader   the same way back
 
 No float may decide a bit at one end only: probabilities are integers that sum to 2^20, exact in the
 float32 table that constriction turns into its own 24-bit integers.
+
+Costs are integers too, in units of 2^-16 bits and rounded up, so that the size of a payload follows
+from counting symbols: `size_bytes`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import constriction
@@ -23,6 +26,9 @@ TOTAL_BITS = 20
 MAX_CODES_BITS = 15  # log2 K has four bits on the wire
 WORD_BYTES = 4  # constriction's output comes in words of 32 bits
 STATE_BYTES = 8  # and its interval is two words wide
+UNIT_BITS = 16  # a cost of 2^16 is one bit
+
+NOTHING = np.zeros(0, np.int64)
 
 _queue, _model = constriction.stream.queue, constriction.stream.model
 
@@ -42,7 +48,24 @@ def quantize(counts: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     return weights
 
 
-def _categorical(weights: NDArray[np.int64]) -> Any:
+def cost_of(weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Cost of each symbol of a model in units of 2^-16 bits, for integer weights [K]; 0 for weight 0."""
+    bits = np.log2(weights.sum()) - np.log2(np.maximum(weights, 1))
+    return np.where(weights > 0, np.ceil(bits * (1 << UNIT_BITS)), 0).astype(np.int64)
+
+
+def size_bytes(cost: NDArray[np.int64], symbols: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bytes of so many symbols of that cost in all; both of one shape.
+
+    The coder's truncations cost 1.4e-4 bits a symbol on average, at most 2^-8 where a word ends; an
+    eighth of a bit and 2^-10 bits a symbol are set aside for them.
+    """
+    total = cost + (symbols << (UNIT_BITS - 10)) + (1 << (UNIT_BITS - 3))
+    return np.where(symbols > 0, -(-total >> (UNIT_BITS + 3)), 0)
+
+
+def categorical(weights: NDArray[np.int64]) -> Any:
+    """Model of symbols with probabilities in proportion to integer weights [n], their sum at most 2^24."""
     # perfect=False builds about 10 times faster; with it, sums of integers below 2^24 stay exact in float32.
     return _model.Categorical(weights.astype(np.float32), perfect=False)
 
@@ -52,54 +75,71 @@ def uniform(size: int) -> Any:
     return _model.Uniform(size)
 
 
-def bernoulli(ones: int, total: int) -> Any:
-    """Model of symbols 0 and 1 of which `ones` in `total` are 1; 0 < ones < total <= 2^24."""
-    return _categorical(np.array([total - ones, ones], np.int64))
-
-
 class Tables:
-    """Probabilities of the K indices of each level.
+    """Probabilities of the indices of each codebook.
 
     Args:
         weights: int64 [L, K], rows made by `quantize`; K a power of two from 2 to 2^15.
+        coarse: The same for the coarse codebooks of K/2, K/4, ... codewords.
     """
 
-    def __init__(self, weights: NDArray[np.int64]) -> None:
-        self.weights = weights
+    def __init__(self, weights: NDArray[np.int64], coarse: Sequence[NDArray[np.int64]] = ()) -> None:
+        self.weights, self.coarse = weights, tuple(coarse)
         self.codes = int(weights.shape[1])
-        static = [_categorical(row) for row in weights]
-        self._models: dict[str, Sequence[Any]] = {"uniform": [uniform(self.codes)] * LEVELS, "static": static}
+        self.books = 1 + len(self.coarse)
+        self._models: dict[tuple[str, int, int], Any] = {}
+        self._costs: dict[tuple[str, int, int], NDArray[np.int64]] = {}
+        for level, book in [(level, 0) for level in range(LEVELS)] + [(0, book) for book in range(1, self.books)]:
+            row = weights[level] if book == 0 else self.coarse[book - 1]
+            for name, of_name in (("uniform", np.ones_like(row)), ("static", row)):
+                model = uniform(len(row)) if name == "uniform" else categorical(row)
+                self._models[name, level, book], self._costs[name, level, book] = model, cost_of(of_name)
 
     @classmethod
-    def from_counts(cls, counts: NDArray[np.integer[Any]]) -> "Tables":
-        """Tables from histograms, integers [L, K], as stored with the weights.
+    def from_counts(cls, counts: NDArray[np.integer[Any]], coarse: NDArray[np.integer[Any]] = NOTHING) -> "Tables":
+        """Tables from histograms as stored with the weights.
+
+        Args:
+            counts: Integers [L, K].
+            coarse: Integers of the coarse codebooks of K/2, K/4, ... codewords, one after another.
 
         Raises:
-            CheckpointError: If K is no power of two, or a count is below 1 (that symbol could not be sent).
+            CheckpointError: If K is no power of two, the coarse ones are no such row, or a count is below 1
+                (that symbol could not be sent).
         """
         codes = counts.shape[-1]
         if counts.shape != (LEVELS, codes) or codes & (codes - 1) or not 2 <= codes <= 1 << MAX_CODES_BITS:
             raise CheckpointError("histogram", f"must be [{LEVELS}, K], K a power of two up to 2^15", counts.shape)
-        if counts.min() < 1 or counts.max() >= 2**31:
-            raise CheckpointError("histogram", "counts must be from 1 to 2^31 - 1", int(counts.min()))
-        return cls(np.stack([quantize(row) for row in counts]))
+        rows, rest = [], coarse
+        while len(rest):
+            codes //= 2
+            if not 2 <= codes <= len(rest):
+                raise CheckpointError("coarse_histogram", "must be of K/2 + K/4 + ... codewords", len(coarse))
+            rows.append(rest[:codes])
+            rest = rest[codes:]
+        for row in (*counts, *rows):
+            if row.min() < 1 or row.max() >= 2**31:
+                raise CheckpointError("histogram", "counts must be from 1 to 2^31 - 1", int(row.min()))
+        return cls(np.stack([quantize(row) for row in counts]), [quantize(row) for row in rows])
 
-    def model(self, entropy_model: str, level: int) -> Any:
-        """The coder's model of indices of a level; `entropy_model` is one of `MODELS`."""
-        return self._models[entropy_model][level]
+    def model(self, entropy_model: str, level: int, book: int = 0) -> Any:
+        """The coder's model of indices of a level, of a book if coarse; `entropy_model` is one of `MODELS`."""
+        return self._models[entropy_model, level, book]
 
-    def cost_bits(self, entropy_model: str, level: int, index: NDArray[np.int32]) -> float:
-        """Ideal size of indices of one level: an estimate, minus the sum of log2 of their probabilities."""
-        if entropy_model == "uniform":
-            return len(index) * float(np.log2(self.codes))
-        return float(len(index) * TOTAL_BITS - np.log2(self.weights[level])[index].sum())
+    def cost(self, entropy_model: str, level: int, book: int = 0) -> NDArray[np.int64]:
+        """Cost of each index in units of 2^-16 bits, int64 [K >> book]."""
+        return self._costs[entropy_model, level, book]
 
-    def least_bits(self, entropy_model: str) -> float:
+    def cost_bits(self, entropy_model: str, level: int, index: NDArray[np.int32], book: int = 0) -> float:
+        """Ideal size of indices of one codebook: an estimate, minus the sum of log2 of their probabilities."""
+        return int(self.cost(entropy_model, level, book)[index].sum()) / (1 << UNIT_BITS)
+
+    def least_bits(self, entropy_model: str, books: Collection[int] = (0,)) -> float:
         """The least a block can cost: 1 coarse, 4 medium or 16 fine tokens of the likeliest indices."""
-        if entropy_model == "uniform":
-            return float(np.log2(self.codes))
-        tokens = 4 ** np.arange(LEVELS)
-        return float((tokens * (TOTAL_BITS - np.log2(self.weights.max(axis=1)))).min())
+        split = [4**level * int(self.cost(entropy_model, level).min()) for level in range(1, LEVELS)]
+        coarse = [int(self.cost(entropy_model, 0, book).min()) for book in books]
+        least: int = min(split + coarse)
+        return least / (1 << UNIT_BITS)
 
 
 class SymbolWriter:

@@ -19,6 +19,7 @@ from codec.images import open_image
 from codec.model import Codec
 from codec.perceptual import Squeeze
 from codec.quality import measure
+from codec.rate import Packing
 from codec.tokens import Tokens, block_of, with_lost_blocks
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
@@ -66,7 +67,7 @@ def evaluate_picture(
     size = (picture.shape[0], picture.shape[1])
     rows: list[dict[str, object]] = []
     for bpp in cases.bpp:
-        tokens = codec.encode(picture, bpp=bpp)
+        tokens = codec.encode(picture, bpp=bpp, packing=Packing(cases.slices))
         file = write_vqs(size, codec.to_slices(tokens, cases.slices), codec.hash)
         for loss, seed, method, received in _lossy(tokens, cases):
             filled = codec.conceal([received], "zero" if method == "none lost" else method)[0]

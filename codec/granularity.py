@@ -42,6 +42,19 @@ def density(luma: NDArray[np.uint8], patch: int) -> NDArray[np.float64]:
     return total
 
 
+def is_flat(frame: NDArray[np.uint8]) -> bool:
+    """Whether a picture uint8 [H, W, 3] has one colour."""
+    return bool((frame[0] == frame[0, 0]).all() and (frame == frame[0, 0]).all())
+
+
+def flat_blocks(frame: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which blocks have one colour: uint8 [H, W, 3] -> bool [h, w]."""
+    rows, cols = frame.shape[0] // BLOCK, frame.shape[1] // BLOCK
+    blocks = frame.reshape(rows, BLOCK, cols, BLOCK, 3)
+    flat: NDArray[np.bool_] = (blocks == blocks[:, :1, :, :1]).all(axis=(1, 3, 4))
+    return flat
+
+
 def check_ratios(ratios: tuple[float, float, float]) -> None:
     """Ratios (fine, medium, coarse) must be shares of area that sum to one.
 

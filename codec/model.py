@@ -21,20 +21,22 @@ from torch import Tensor
 
 from codec import checkpoint
 from codec.bitstream import TokenSlice, assemble, encode_slices
+from codec.codebook import CODEWORDS, HISTOGRAM, SubCodebook, split_books, with_coarse_books
 from codec.conceal import conceal
 from codec.config import BLOCK, CodecConfig
 from codec.decoder import Decoder
 from codec.encoder import Encoder
 from codec.entropy import Tables
-from codec.errors import RequestError
+from codec.errors import CheckpointError, RequestError
 from codec.granularity import allocate
 from codec.images import crop, pad_to_blocks
+from codec.index_maps import IndexMaps
 from codec.latents import Concealed, latent_maps
 from codec.layers import channels_last
 from codec.predictor import Predictor
 from codec.quantizer import Quantizer
-from codec.rate import ALL_COARSE, ratios_for_bpp
-from codec.tokens import Tokens, from_dense, positions
+from codec.rate import ALL_COARSE, FILE, Allocation, Packing, allocate_for_bpp
+from codec.tokens import Books, Tokens, positions
 
 WEIGHTS = Path(__file__).parent / "weights"
 PIXELS_AT_ONCE = 1 << 20  # frames of one batch together: bounds memory, and 2 cores gain nothing above
@@ -53,7 +55,8 @@ class Codec:
 
     Args:
         config: Sizes of the networks.
-        tokenizer: fp32 state dict of encoder, quantizer and decoder, and the int32 `histogram`.
+        tokenizer: fp32 state dict of encoder, quantizer and decoder, the int32 `histogram`, and the smaller
+            coarse codebooks (`codebook.with_coarse_books`).
         predictor: fp32 state dict of the masked transformer.
         sha: SHA-256 of the tokenizer's weights; its first bytes travel with every slice.
         source: Where the weights come from, for messages.
@@ -73,13 +76,22 @@ class Codec:
         self.encoder, self.quantizer = Encoder(config), Quantizer(config)
         self.decoder, self.predictor = Decoder(config), Predictor(config)
         tensors = dict(tokenizer)
-        self.tables = Tables.from_counts(tensors.pop("histogram").numpy())
+        codewords, counts = tensors.pop(CODEWORDS), tensors.pop(HISTOGRAM)
+        self.tables = Tables.from_counts(tensors.pop("histogram").numpy(), counts.numpy())
         whole = torch.nn.ModuleDict({"encoder": self.encoder, "quantizer": self.quantizer, "decoder": self.decoder})
         checkpoint.fill(whole, tensors, source)
         checkpoint.fill(self.predictor, predictor, source)
         for network in (*whole.values(), self.predictor):
             network.requires_grad_(False).eval().to(choose_device(device))
         channels_last(whole)
+        self.coarse_books = self._books(codewords)
+
+    def _books(self, codewords: Tensor) -> tuple[SubCodebook, ...]:
+        codebook = self.quantizer.codebook[0]
+        books = split_books(codebook, codewords.to(codebook.device))
+        if [len(book.codewords) for book in books] != [len(row) for row in self.tables.coarse]:
+            raise CheckpointError(str(self.source), "as many coarse codewords as counts are needed", len(codewords))
+        return books
 
     @classmethod
     def load(cls, folder: Path | None = None, device: str = "cpu") -> "Codec":
@@ -90,7 +102,10 @@ class Codec:
             RequestError: If the device is not to be had.
         """
         folder = WEIGHTS if folder is None else folder
-        config, tokenizer, sha = checkpoint.load(folder / "tokenizer.safetensors", "tokenizer")
+        config, stored, sha = checkpoint.load(folder / "tokenizer.safetensors", "tokenizer")
+        tokenizer = with_coarse_books(stored)
+        if tokenizer is not stored:  # derived codebooks decode streams too, so they belong to the hash
+            sha = checkpoint.digest(checkpoint.packed(tokenizer))
         _, predictor, _ = checkpoint.load(folder / "predictor.safetensors", "predictor")
         return cls(config, tokenizer, predictor, sha, folder, device)
 
@@ -99,43 +114,57 @@ class Codec:
         self,
         frames: NDArray[np.uint8],
         ratios: tuple[float, float, float] = ALL_COARSE,
-        bpp: float | None = None,
+        bpp: float | Sequence[float] | None = None,
+        codes: int | None = None,
+        packing: Packing = FILE,
     ) -> list[Tokens]:
         """Frames to tokens.
 
         Args:
             frames: uint8 [T, H, W, 3], sides of at least 16; padded by edge replication inside.
             ratios: (fine, medium, coarse) shares of area.
-            bpp: Requested bits per pixel; takes the place of `ratios`.
+            bpp: Requested bits per pixel, of all frames or of each; takes the place of `ratios` and `codes`.
+            codes: Codewords of the coarse codebook: 8, 16, ... K; default K.
+            packing: How the tokens will be sent, which decides what a `bpp` buys.
 
         Raises:
-            RequestError: If the ratios are no shares, or the rate cannot be had.
+            RequestError: If the ratios are no shares, there is no such codebook, or the rate cannot be had.
         """
-        if bpp is not None:
-            ratios = ratios_for_bpp(bpp)
+        rates = [bpp] * len(frames) if bpp is None or isinstance(bpp, int | float) else list(bpp)
+        if len(rates) != len(frames):
+            raise RequestError("bpp", f"one rate, or one for each of {len(frames)} frames", len(rates))
+        books, pixels = self._books_of(codes), frames.shape[1] * frames.shape[2]
         padded = pad_to_blocks(frames)
         tokens: list[Tokens] = []
-        for part in _batches(list(padded), padded.shape[1] * padded.shape[2]):
-            features = self.encoder(_to_tensor(np.stack(part)).to(self.quantizer.codebook.device))
-            quarters = [allocate(frame, ratios) for frame in part]
-            used = np.unique(quarters)  # the search through the codebook is skipped where no token will be
-            maps = [
-                self.quantizer.nearest(level, z).cpu().numpy()
-                if level in used
-                else np.zeros((len(part), *z.shape[2:]), int)
-                for level, z in enumerate(features)
-            ]
-            tokens += [from_dense([m[row] for m in maps], choice) for row, choice in enumerate(quarters)]
+        for part in _batches(list(zip(padded, rates, strict=True)), padded.shape[1] * padded.shape[2]):
+            pictures = np.stack([frame for frame, _ in part])
+            features = [z.float() for z in self.encoder(_to_tensor(pictures).to(self.quantizer.codebook.device))]
+            for row, (frame, rate) in enumerate(part):
+                maps = IndexMaps([z[row] for z in features], self.quantizer, self.coarse_books)
+                if rate is None:
+                    choice = Allocation(allocate(frame, ratios), books)
+                else:
+                    choice = allocate_for_bpp(rate, pixels, maps.candidates(frame), packing, self.tables)
+                tokens.append(maps.tokens(choice))
         return tokens
+
+    def _books_of(self, codes: int | None) -> Books:
+        sizes = [self.config.codes, *(len(book.codewords) for book in self.coarse_books)]
+        if codes is not None and codes not in sizes:
+            known = ", ".join(str(size) for size in reversed(sizes))
+            raise RequestError("codebook", "no such codebook", codes, f"Available: {known}")
+        return Books() if codes is None else Books(sizes.index(codes))
 
     def encode(
         self,
         frame: NDArray[np.uint8],
         ratios: tuple[float, float, float] = ALL_COARSE,
         bpp: float | None = None,
+        codes: int | None = None,
+        packing: Packing = FILE,
     ) -> Tokens:
         """One frame uint8 [H, W, 3] to tokens; see `encode_batch`."""
-        return self.encode_batch(frame[None], ratios, bpp)[0]
+        return self.encode_batch(frame[None], ratios, bpp, codes, packing)[0]
 
     def to_slices(
         self,
@@ -155,7 +184,8 @@ class Codec:
         """Fill holes; see `codec.conceal` for the methods."""
         pixels = max((t.grid[0] * t.grid[1] * BLOCK**2 for t in tokens), default=1)
         codebook = self.quantizer.codebook
-        parts = (conceal(part, self.predictor, codebook, method) for part in _batches(tokens, pixels))
+        books = self.coarse_books
+        parts = (conceal(part, self.predictor, codebook, method, books) for part in _batches(tokens, pixels))
         return [filled for part in parts for filled in part]
 
     @torch.no_grad()

@@ -1,59 +1,264 @@
-"""Rate: a request in bits per pixel -> shares of area for the three granularities.
+"""Rate: a request in bits per pixel -> which blocks are coarse, split or fine, and which codebooks they take.
 
-One path leads from all-coarse to all-fine, so a higher request never sends less:
+One path of nested steps leads from the cheapest picture to the dearest:
 
-    all coarse (0.039 bpp) -> all medium (0.156) -> all fine (0.625)
+    all coarse, K = 8 ... K = 1024     a block after another takes twice as many codewords (codec/books.py)
+    all medium ... all fine            the densest blocks split, their densest quarters become fine
 
-half of what leaves coarse goes on to fine early, as mixed pictures need both. The shares are exact
-for fixed-length indices of log2 K bits; the granularity map and slice headers come on top, entropy
-coding takes off.
+A request is met by the largest step that fits, whole file or slices, so a larger request never gives
+a smaller file. Nothing is spent where nothing is to be seen: a block of one colour is never split, and
+a picture of one colour takes the smallest codebook that shows it.
 """
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from codec.bitstream import overhead_bytes
+from codec.books import blocks_before, rank_of_block
+from codec.chain import Chain, Weigh, largest_fit, size_at
 from codec.config import BLOCK, LEVELS, cells
+from codec.entropy import Tables
 from codec.errors import RequestError
+from codec.granularity_map import KINDS
+from codec.interleave import partition
+from codec.tokens import CUTS, Books
 
 ALL_COARSE = (0.0, 0.0, 1.0)
-KNOTS = (
-    ALL_COARSE,
-    (0.0, 0.4, 0.6),
-    (0.15, 0.6, 0.25),
-    (0.5, 0.5, 0.0),
-    (1.0, 0.0, 0.0),
-)  # fine, medium, coarse
-SNAP = 0.025  # so close to all-coarse, a granularity map would cost more than its few splits bring
+KNOTS = np.array(
+    [
+        ALL_COARSE,
+        (0.0, 0.4, 0.6),
+        (0.15, 0.6, 0.25),
+        (0.5, 0.5, 0.0),
+        (1.0, 0.0, 0.0),
+    ]
+)  # fine, medium, coarse: half of what leaves coarse goes on to fine early, as mixed pictures need both
+FINEST = BLOCK // cells(LEVELS - 1)  # pixels a side of a fine token
+NONE = np.zeros(0, np.int64)
+SPLIT_STEPS = 4096  # at most, from all coarse to all fine: 0.00015 bpp each
 
 
-def fixed_length_bpp(ratios: tuple[float, float, float], codes: int = 1024) -> float:
-    """Bits per pixel of fixed-length indices: log2 K (f/16 + m/64 + c/256).
+class Packing(NamedTuple):
+    """How tokens will be sent, and what of it a request weighs.
 
-    >>> round(fixed_length_bpp(ALL_COARSE), 4)
-    0.0391
+    Attributes:
+        slices: Parts that decode alone.
+        interleave: One of `interleave.METHODS`.
+        entropy_model: One of `entropy.MODELS`.
+        file: Weigh a whole .vqs file, and refuse what cannot be had; without it, the slices alone, and
+            the nearest that can be had.
     """
-    per_block = sum(share * cells(LEVELS - 1 - i) ** 2 for i, share in enumerate(ratios))
-    return math.log2(codes) * per_block / BLOCK**2
+
+    slices: int = 1
+    interleave: str = "low_discrepancy"
+    entropy_model: str = "static"
+    file: bool = True
 
 
-def ratios_for_bpp(bpp: float, codes: int = 1024) -> tuple[float, float, float]:
-    """Ratios (fine, medium, coarse) whose fixed-length rate is the request.
+FILE = Packing()
+
+
+class Finer(NamedTuple):
+    """What splitting needs to know of a picture.
+
+    Attributes:
+        medium, fine: Index maps [2h, 2w] and [4h, 4w].
+        block_density, quarter_density: [h, w] and [2h, 2w], in bits.
+        flat: bool [h, w], blocks of one colour.
+    """
+
+    medium: NDArray[np.int64]
+    fine: NDArray[np.int64]
+    block_density: NDArray[np.float64]
+    quarter_density: NDArray[np.float64]
+    flat: NDArray[np.bool_]
+
+
+class Candidates(NamedTuple):
+    """All that may be sent of a picture.
+
+    Attributes:
+        coarse: Index maps [h, w] of the coarse books, book 0 (the full one) first.
+        finer: Gives the rest, if it is needed: it costs a search through two large maps.
+        flat: Whether the whole picture is of one colour.
+        enough: For flat pictures: the book of fewest codewords that shows them as well as book 0.
+    """
+
+    coarse: Sequence[NDArray[np.int64]]
+    finer: Callable[[], Finer]
+    flat: bool = False
+    enough: int = 0
+
+
+class Allocation(NamedTuple):
+    """What is sent: levels of quarters, uint8 [2h, 2w], and the books of the coarse blocks."""
+
+    quarters: NDArray[np.uint8]
+    books: Books
+
+
+def allocate_for_bpp(bpp: float, pixels: int, given: Candidates, packing: Packing, tables: Tables) -> Allocation:
+    """The largest allocation whose coded size is at most `bpp` bits for each of `pixels` pixels.
 
     Raises:
-        RequestError: If the request is below all-coarse or above all-fine.
+        RequestError: If the request is no positive number, or a file of that size cannot be had; the
+            nearest size that can is named then.
     """
-    rates = [fixed_length_bpp(knot, codes) for knot in KNOTS]
-    if abs(bpp - rates[0]) <= SNAP * rates[0]:
-        return ALL_COARSE
-    if not rates[0] <= bpp <= rates[-1]:
-        raise RequestError(
-            "bpp",
-            f"must be from {rates[0]:.4f} (all coarse) to {rates[-1]:.3f} (all fine)",
-            bpp,
-            "Other rates need codebooks of other sizes",
-        )
-    for low, high, a, b in zip(KNOTS, KNOTS[1:], rates, rates[1:], strict=False):
-        if bpp <= b:
-            t = (bpp - a) / (b - a)
-            f, m, c = ((1 - t) * x + t * y for x, y in zip(low, high, strict=True))
-            return f, m, c
-    return KNOTS[-1]
+    if not 0 < bpp < math.inf:
+        raise RequestError("bpp", "must be a number above 0", bpp)
+    limit, rows_cols = bpp * pixels / 8, given.coarse[0].shape
+    quarters = np.zeros((2 * rows_cols[0], 2 * rows_cols[1]), np.uint8)
+    recode, start = _recoding(given, packing, tables), len(given.coarse) - 1
+    weigh = _weigher(recode, packing, start)
+    last = (start - given.enough) * CUTS if given.flat else recode.last
+    if size_at(weigh, last) > limit or given.flat:
+        step = last if size_at(weigh, last) <= limit else largest_fit(last, limit, weigh)
+        if step is None and packing.file:
+            raise _out_of_reach(bpp, 8 * size_at(weigh, 0) / pixels, "the least")
+        whole, cut = divmod(step or 0, CUTS)
+        return Allocation(quarters, Books(start - whole, cut))
+    splitting, order = _splitting(given, packing, tables)
+    weigh = _weigher(splitting, packing, 0)
+    if packing.file:
+        most = 8 * size_at(weigh, splitting.last) / pixels
+        if bpp > max(most, math.log2(tables.codes) / FINEST**2):
+            raise _out_of_reach(bpp, most, "the most")
+    step = largest_fit(splitting.last, limit, weigh)
+    done = order[: np.searchsorted(splitting.step, step or 0, side="right")]
+    return Allocation(_upgraded(done, quarters.shape), Books())
+
+
+def _out_of_reach(bpp: float, nearest: float, word: str) -> RequestError:
+    return RequestError("bpp", f"{word} that this picture can be had for is {nearest:.4f}", bpp, f"Use {nearest:.4f}")
+
+
+def _weigher(chain: Chain, packing: Packing, start: int) -> Weigh:
+    """Steps of a chain that begins with book `start` to bytes, all that the packing weighs."""
+
+    def weigh(steps: NDArray[np.int64]) -> NDArray[np.int64]:
+        payloads = chain.payloads(steps)
+        cut = (start - steps // CUTS > 0) & (start > 0)  # whether there is a cut to send
+        size: NDArray[np.int64] = payloads.sum(-1) + overhead_bytes(payloads, cut, packing.file)
+        return size
+
+    return weigh
+
+
+def _slice_of_block(grid: tuple[int, int], packing: Packing) -> NDArray[np.int64]:
+    number = np.empty(grid[0] * grid[1], np.int64)
+    for index, blocks in enumerate(partition(grid, packing.slices, packing.interleave)):
+        number[blocks] = index
+    return number
+
+
+def _state(slices: int, slice_of_block: NDArray[np.int64], cost: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All blocks coarse, at a cost int64 [blocks]."""
+    state = np.zeros((slices, KINDS + 1), np.int64)
+    state[:, 0] = np.bincount(slice_of_block, minlength=slices)
+    state[:, KINDS] = np.bincount(slice_of_block, cost, slices)
+    return state
+
+
+def _recoding(given: Candidates, packing: Packing, tables: Tables) -> Chain:
+    """From all blocks of the smallest codebook to all of the full one, in 255 steps from each to the next."""
+    grid = (given.coarse[0].shape[0], given.coarse[0].shape[1])
+    blocks, slices = grid[0] * grid[1], _slice_of_block(grid, packing)
+    cost = [tables.cost(packing.entropy_model, 0, book)[index].ravel() for book, index in enumerate(given.coarse)]
+    order = np.argsort(rank_of_block(grid))
+    upto = np.array([blocks_before(cut, blocks) for cut in range(CUTS + 1)])
+    cuts = np.searchsorted(upto, np.arange(1, blocks + 1))  # the first cut that takes each block of the order
+    start = len(cost) - 1
+    deltas = [(cost[book - 1] - cost[book])[order] for book in range(start, 0, -1)]
+    return Chain(
+        last=start * CUTS,
+        state=_state(packing.slices, slices, cost[start]),
+        step=np.concatenate([NONE, *(number * CUTS + cuts for number in range(start))]),
+        slice=np.tile(slices[order], start),
+        kind=np.zeros((start * blocks, 2), np.int64),
+        cost=np.concatenate([NONE, *deltas]),
+        mixed=False,
+    )
+
+
+def _splitting(given: Candidates, packing: Packing, tables: Tables) -> tuple[Chain, NDArray[np.int64]]:
+    """From all coarse to all fine, but for flat blocks; and the events.
+
+    An event below the number of blocks splits that block; above, it makes the quarter fine that has
+    the rest as its number (4 block + place).
+    """
+    grid, finer = (given.coarse[0].shape[0], given.coarse[0].shape[1]), given.finer()
+    blocks, slices = grid[0] * grid[1], _slice_of_block(grid, packing)
+    coarse = tables.cost(packing.entropy_model, 0)[given.coarse[0]].ravel()
+    medium, fine = (
+        _by_quarter(tables.cost(packing.entropy_model, level)[index], level)
+        for level, index in ((1, finer.medium), (2, finer.fine))
+    )
+    order = _order(finer)
+    is_split = order < blocks
+    block = np.where(is_split, order, (order - blocks) // 4)
+    cost = np.concatenate([medium.sum(1) - coarse, (fine - medium).ravel()])[order]
+    kind = 1 + _place_among(block)
+    steps = min(len(order), SPLIT_STEPS)
+    chain = Chain(
+        last=steps,
+        state=_state(packing.slices, slices, coarse),
+        step=1 + np.arange(len(order)) * steps // max(1, len(order)),
+        slice=slices[block],
+        kind=np.stack([kind - 1, kind], axis=1),
+        cost=cost,
+        mixed=True,
+    )
+    return chain, order
+
+
+def _order(given: Finer) -> NDArray[np.int64]:
+    """All events of `_splitting` in their order; ties go by number."""
+    flat = given.flat.ravel()
+    blocks = len(flat)
+    of_quarter = np.arange(4 * blocks) // 4
+    split_at = _when(given.block_density.ravel(), 1 - KNOTS[:4, 2], np.arange(4))
+    fine_at = _when(_by_quarter(given.quarter_density, 1).ravel(), KNOTS[1:, 0], np.arange(1, 5))
+    time = np.concatenate([split_at, np.maximum(fine_at, split_at[of_quarter])])
+    time[np.concatenate([flat, flat[of_quarter]])] = np.inf
+    order = np.argsort(time, kind="stable")
+    return order[: len(order) - 5 * int(flat.sum())]
+
+
+def _when(density: NDArray[np.floating], share: NDArray[np.float64], time: NDArray[np.int64]) -> NDArray[np.float64]:
+    """When the path of shares reaches each place, the densest first, float64 [n]."""
+    when = np.empty(len(density))
+    when[np.argsort(-density, kind="stable")] = np.interp((np.arange(len(density)) + 0.5) / len(density), share, time)
+    return when
+
+
+def _by_quarter(values: NDArray[Any], level: int) -> NDArray[Any]:
+    """A map [h_l, w_l] of medium or fine tokens to the sums over quarters, [blocks, 4]."""
+    side = 1 << (level - 1)
+    rows, cols = values.shape[0] // side // 2, values.shape[1] // side // 2
+    summed: NDArray[Any] = values.reshape(2 * rows, side, 2 * cols, side).sum((1, 3))
+    return summed.reshape(rows, 2, cols, 2).transpose(0, 2, 1, 3).reshape(-1, 4)
+
+
+def _place_among(block: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many entries before each are of the same block.
+
+    >>> _place_among(np.array([5, 2, 5, 5, 2])).tolist()
+    [0, 0, 1, 2, 1]
+    """
+    order = np.argsort(block, kind="stable")
+    ascending, place = block[order], np.empty(len(block), np.int64)
+    place[order] = np.arange(len(block)) - np.searchsorted(ascending, ascending)
+    return place
+
+
+def _upgraded(events: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Levels of quarters, uint8 [2h, 2w], after these events."""
+    blocks = shape[0] * shape[1] // 4
+    quarters = np.zeros((blocks, 4), np.uint8)
+    quarters[events[events < blocks]] = 1
+    quarters.ravel()[events[events >= blocks] - blocks] = 2
+    return quarters.reshape(shape[0] // 2, shape[1] // 2, 2, 2).transpose(0, 2, 1, 3).reshape(shape[0], shape[1])

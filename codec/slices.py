@@ -1,9 +1,11 @@
 """One slice: some blocks of one picture as bytes that decode alone.
 
     flags     1 byte    bits 0-1 entropy model (0 uniform, 1 static), bit 2 mixed granularity,
-                        bit 3 interleave (0 raster, 1 low discrepancy), bits 4-7 log2 K
+                        bit 3 interleave (0 raster, 1 low discrepancy), bits 4-7 book: coarse tokens
+                        are of a codebook of K >> book codewords
+    cut       1 byte    0 to 254, only if book > 0: share of blocks, in 1/255, of book - 1 instead
     payload   n bytes   range coded granularity and indices, see codec/payload.py
-    checksum  2 bytes   CRC-16 of context, flags and payload
+    checksum  2 bytes   CRC-16 of context, flags, cut and payload
 
 Which blocks, follows from (index, count) of the slice and its interleave flag; how many tokens, from
 the granularity. The context of the checksum is not sent: index, count, grid, start of the model hash.
@@ -17,10 +19,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from codec import entropy, interleave
+from codec.books import book_of_block
 from codec.entropy import Tables
 from codec.errors import BitstreamError
 from codec.payload import read_payload, write_payload
-from codec.tokens import Part
+from codec.tokens import CUTS, Books, Part
 
 MAX_SLICES = 255
 CONTEXT = struct.Struct(">BBHH4s")  # index, count, h, w, start of the model hash
@@ -46,52 +49,62 @@ class Place:
         return f"slice {self.index} of {self.count}"
 
     def checksum(self, body: bytes) -> int:
-        """CRC-16 (CCITT polynomial, start 0xFFFF) of the context, then of flags and payload."""
+        """CRC-16 (CCITT polynomial, start 0xFFFF) of the context, then of flags, cut and payload."""
         context = CONTEXT.pack(self.index, self.count, *self.grid, self.model_hash[:4])
         return crc_hqx(body, crc_hqx(context, 0xFFFF))
 
 
 class Flags(NamedTuple):
-    """The flags byte in words."""
+    """Flags and cut in words."""
 
     entropy_model: str
     mixed: bool
     interleave: str
-    codes: int
+    books: Books
 
-    def pack(self) -> int:
-        """Flags to the byte."""
-        return (
+    def pack(self) -> bytes:
+        """Flags to 1 byte, or 2 where there is a cut."""
+        byte = (
             entropy.MODELS.index(self.entropy_model)
             | self.mixed << 2
             | interleave.METHODS.index(self.interleave) << 3
-            | (self.codes.bit_length() - 1) << 4
+            | self.books.book << 4
         )
+        return bytes([byte, self.books.cut][: flags_size(byte)])
 
     @classmethod
-    def parse(cls, byte: int, where: str) -> "Flags":
-        """The byte to flags.
+    def parse(cls, data: bytes, where: str, offsets: tuple[int, int] = (0, 1)) -> "Flags":
+        """The 1 or 2 bytes, see `flags_size`, to flags; `where` and `offsets` are for errors.
 
         Raises:
-            BitstreamError: If entropy model or codebook size are none of this version.
+            BitstreamError: If the entropy model is none of this version, or the cut none at all.
         """
+        byte, cut = data[0], data[1] if len(data) > 1 else 0
         if byte & 3 >= len(entropy.MODELS):
-            raise BitstreamError(where, f"entropy model must be below {len(entropy.MODELS)}", byte & 3)
-        if byte >> 4 == 0:
-            raise BitstreamError(where, "log2 K must be from 1 to 15", 0)
-        return cls(entropy.MODELS[byte & 3], bool(byte >> 2 & 1), interleave.METHODS[byte >> 3 & 1], 1 << (byte >> 4))
+            rule = f"entropy model must be below {len(entropy.MODELS)}"
+            raise BitstreamError(f"{where}, offset {offsets[0]}, flags", rule, byte & 3)
+        if cut >= CUTS:
+            raise BitstreamError(f"{where}, offset {offsets[1]}, cut", f"must be below {CUTS}", cut)
+        books = Books(byte >> 4, cut)
+        return cls(entropy.MODELS[byte & 3], bool(byte >> 2 & 1), interleave.METHODS[byte >> 3 & 1], books)
+
+
+def flags_size(byte: int) -> int:
+    """Bytes of flags and cut, given the first."""
+    return 2 if byte >> 4 else 1
 
 
 def encode_slice(part: Part, flags: Flags, place: Place, tables: Tables) -> bytes:
     """Blocks to the bytes of a slice.
 
     Args:
-        part: Blocks, levels, indices below `tables.codes`.
-        flags: How to code them.
+        part: Blocks, levels, indices within their codebooks.
+        flags: How to code them; of the same books.
         place: Where the slice belongs.
         tables: Probabilities of the indices.
     """
-    body = bytes([flags.pack()]) + write_payload(part, flags.mixed, flags.entropy_model, tables)
+    book = book_of_block(place.grid, part.books)[part.blocks]
+    body = flags.pack() + write_payload(part, book, flags.mixed, flags.entropy_model, tables)
     return body + CHECKSUM.pack(place.checksum(body))
 
 
@@ -102,18 +115,22 @@ def decode_slice(data: bytes, place: Place, tables: Tables) -> Part:
         BitstreamError: If the slice is damaged, of another place, picture size, model or version.
     """
     body = _checked(data, place)
-    flags, payload = Flags.parse(body[0], f"{place}, offset 0, flags"), body[1:]
-    if flags.codes != tables.codes:
-        raise BitstreamError(f"{place}, offset 0, flags", f"codebooks of {tables.codes} are needed", flags.codes)
+    head = flags_size(body[0])
+    flags, payload = Flags.parse(body[:head], str(place)), body[head:]
+    if flags.books.book >= tables.books:
+        raise BitstreamError(f"{place}, offset 0, flags", f"book must be below {tables.books}", flags.books.book)
     size = interleave.part_size(place.grid[0] * place.grid[1], place.count, place.index)
-    # Payloads are at most 4 bytes shorter than their information: set nothing up for what cannot be.
-    if 8 * (len(payload) + 5) < 0.99 * size * tables.least_bits(flags.entropy_model):
-        raise BitstreamError(f"{place}, offset 1, payload", f"too short for {size} blocks", len(payload))
+    # Payloads are no shorter than their information: set nothing up for what cannot be.
+    least = size * tables.least_bits(flags.entropy_model, {flags.books.book, max(0, flags.books.book - 1)})
+    if 8 * len(payload) < 0.99 * least:
+        raise BitstreamError(f"{place}, offset {head}, payload", f"too short for {size} blocks", len(payload))
     blocks = interleave.partition(place.grid, place.count, flags.interleave)[place.index]
+    book = book_of_block(place.grid, flags.books)[blocks]
     try:
-        return read_payload(payload, blocks, flags.mixed, flags.entropy_model, tables)
+        level, index = read_payload(payload, blocks, book, flags.mixed, flags.entropy_model, tables)
     except BitstreamError as error:
-        raise BitstreamError(f"{place}, offset 1, {error.args[0]}", *error.args[1:]) from error
+        raise BitstreamError(f"{place}, offset {head}, {error.args[0]}", *error.args[1:]) from error
+    return Part(blocks, level, index, flags.books)
 
 
 def _checked(data: bytes, place: Place) -> bytes:
@@ -121,8 +138,8 @@ def _checked(data: bytes, place: Place) -> bytes:
     blocks = place.grid[0] * place.grid[1]
     if not 0 <= place.index < place.count <= min(MAX_SLICES, blocks):
         raise BitstreamError(str(place), f"a picture of {blocks} blocks has no such slice")
-    if len(data) < 1 + CHECKSUM.size:
-        raise BitstreamError(f"{place}, offset 0, flags", "a slice has at least 3 bytes", len(data))
+    if len(data) < 1 + CHECKSUM.size or len(data) < flags_size(data[0]) + CHECKSUM.size:
+        raise BitstreamError(f"{place}, offset 0, flags", "flags and checksum have at least 3 bytes", len(data))
     body, checksum = data[: -CHECKSUM.size], CHECKSUM.unpack(data[-CHECKSUM.size :])[0]
     if place.checksum(body) != checksum:
         rule = "does not match: damaged, or of another place or model"

@@ -5,16 +5,45 @@ A lost token is `known = False`, never a magic index. A block of which nothing i
 its granularity, is one coarse token with `known = False`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codec.config import LEVELS
 from codec.quadtree import CELLS, check_quad_tree, expand, levels_of_quarters, starts
+
+MAX_BOOK = 15  # four bits on the wire
+CUTS = 255  # shares of blocks are counted in 1/255
+
+
+class Books(NamedTuple):
+    """Which codebooks the coarse tokens of a picture belong to; book b has K >> b codewords.
+
+    One record serves every block, the lost ones too; which block has which: codec/books.py.
+
+    Attributes:
+        book: 0 is the full codebook.
+        cut: Share of blocks, in 1/255, that belong to book - 1 instead; 0 to 254, and 0 with book 0.
+    """
+
+    book: int = 0
+    cut: int = 0
+
+    def check(self) -> None:
+        """Book and cut must be in range.
+
+        Raises:
+            ValueError: If one is not.
+        """
+        if not (0 <= self.book <= MAX_BOOK and 0 <= self.cut < CUTS and (self.book or not self.cut)):
+            raise ValueError(f"books must be (0, 0) or (1 to {MAX_BOOK}, 0 to {CUTS - 1}), got {tuple(self)}")
+
+
+FULL = Books()
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,18 +53,21 @@ class Tokens:
     Attributes:
         grid: (h, w) in blocks.
         level: uint8 [N], 0 coarse, 1 medium, 2 fine.
-        index: int32 [N] in [0, K); without meaning where not known (a concealer may leave a guess).
+        index: int32 [N] in [0, K), or within the smaller codebook that `books` gives to a coarse token;
+            without meaning where not known (a concealer may leave a guess).
         known: bool [N], False where the token was lost.
+        books: The codebooks of the coarse tokens.
 
     Raises:
         ValueError: If types or lengths differ, an index is negative, or the levels are no quad-tree
-            over the grid.
+            over the grid, or `books` are none.
     """
 
     grid: tuple[int, int]
     level: NDArray[np.uint8]
     index: NDArray[np.int32]
     known: NDArray[np.bool_]
+    books: Books = FULL
 
     def __post_init__(self) -> None:
         for name, dtype in (("level", np.uint8), ("index", np.int32), ("known", np.bool_)):
@@ -45,6 +77,7 @@ class Tokens:
         if min(self.grid) < 1:
             raise ValueError(f"tokens.grid must be at least one block each way, got {self.grid}")
         check_quad_tree(self.level, self.grid[0] * self.grid[1])
+        self.books.check()
         if len(self.index) and self.index.min() < 0:
             raise ValueError(f"tokens.index must not be negative, got {self.index.min()}")
 
@@ -59,6 +92,7 @@ class Tokens:
             and np.array_equal(self.level, other.level)
             and np.array_equal(self.index, other.index)
             and np.array_equal(self.known, other.known)
+            and self.books == other.books
         )
 
     __hash__ = None  # type: ignore[assignment]  # arrays inside
@@ -67,16 +101,6 @@ class Tokens:
     def start(self) -> NDArray[np.int64]:
         """Cells before each token, int64 [N]."""
         return starts(self.level)
-
-    def check_codes(self, codes: int) -> None:
-        """Every known index must name one of `codes` codewords.
-
-        Raises:
-            ValueError: If one does not, saying which token.
-        """
-        wrong = np.flatnonzero(self.known & (self.index >= codes))
-        if len(wrong):
-            raise ValueError(f"index of token {wrong[0]} must be below {codes}, got {self.index[wrong[0]]}")
 
 
 def block_of(tokens: Tokens) -> NDArray[np.int64]:
@@ -108,16 +132,17 @@ def quarters_of(tokens: Tokens) -> NDArray[np.uint8]:
     return quarters.transpose(0, 2, 1, 3).reshape(2 * height, 2 * width)
 
 
-def from_dense(index: Sequence[NDArray[np.integer[Any]]], quarters: NDArray[np.uint8]) -> Tokens:
+def from_dense(index: Sequence[NDArray[np.integer[Any]]], quarters: NDArray[np.uint8], books: Books = FULL) -> Tokens:
     """Pick from the index maps of all levels those the granularity asks for.
 
     Args:
         index: Integers [h_l, w_l] for each level, anything where the level is not used.
         quarters: uint8 [2h, 2w] of levels, see `levels_of_quarters`.
+        books: The codebooks that the coarse indices belong to.
     """
     level = levels_of_quarters(quarters)
     grid = (quarters.shape[0] // 2, quarters.shape[1] // 2)
-    tokens = Tokens(grid, level, np.zeros(len(level), np.int32), np.ones(len(level), np.bool_))
+    tokens = Tokens(grid, level, np.zeros(len(level), np.int32), np.ones(len(level), np.bool_), books)
     rows, cols = cell_of(tokens)
     for number, dense in enumerate(index):
         at = np.flatnonzero(level == number)
@@ -160,11 +185,13 @@ class Part:
         blocks: int64, ascending raster numbers of the blocks.
         level: uint8 [M], quad-trees of these blocks one after another.
         index: int32 [M].
+        books: The codebooks of the picture's coarse tokens.
     """
 
     blocks: NDArray[np.int64]
     level: NDArray[np.uint8]
     index: NDArray[np.int32]
+    books: Books = FULL
 
 
 def select(tokens: Tokens, blocks: NDArray[np.int64]) -> Part:
@@ -172,13 +199,20 @@ def select(tokens: Tokens, blocks: NDArray[np.int64]) -> Part:
     chosen = np.zeros(tokens.grid[0] * tokens.grid[1], np.bool_)
     chosen[blocks] = True
     at = chosen[block_of(tokens)]
-    return Part(blocks, tokens.level[at], tokens.index[at])
+    return Part(blocks, tokens.level[at], tokens.index[at], tokens.books)
 
 
-def merge(grid: tuple[int, int], parts: Iterable[Part]) -> Tokens:
-    """Put parts together; a block in none of them is lost, one in several counts once (the first)."""
+def merge(grid: tuple[int, int], parts: Sequence[Part]) -> Tokens:
+    """Put parts together; a block in none of them is lost, one in several counts once (the first).
+
+    Raises:
+        ValueError: If the parts are of different codebooks: no picture has such parts.
+    """
     missing = np.ones(grid[0] * grid[1], np.bool_)
     block, level, index = [], [], []
+    books = {part.books for part in parts} or {FULL}
+    if len(books) > 1:
+        raise ValueError(f"parts must be of the same codebooks, got {sorted(books)}")
     for part in parts:
         of_token = part.blocks[starts(part.level) // CELLS]
         fresh = missing[of_token]
@@ -193,6 +227,7 @@ def merge(grid: tuple[int, int], parts: Iterable[Part]) -> Tokens:
         np.concatenate([*level, np.zeros(len(lost), np.uint8)])[order],
         np.concatenate([*index, np.zeros(len(lost), np.int32)])[order],
         order < len(order) - len(lost),
+        books.pop(),
     )
 
 
@@ -201,4 +236,5 @@ def with_lost_blocks(tokens: Tokens, lost: NDArray[np.bool_]) -> Tokens:
     gone = lost[block_of(tokens)]
     kept = ~gone | (tokens.start % CELLS == 0)
     level, index = np.where(gone, 0, tokens.level)[kept], np.where(gone, 0, tokens.index)[kept]
-    return Tokens(tokens.grid, level.astype(np.uint8), index.astype(np.int32), (tokens.known & ~gone)[kept])
+    known = (tokens.known & ~gone)[kept]
+    return Tokens(tokens.grid, level.astype(np.uint8), index.astype(np.int32), known, tokens.books)

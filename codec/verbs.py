@@ -13,7 +13,7 @@ from codec.errors import BitstreamError, RequestError
 
 if TYPE_CHECKING:
     from codec.bitstream import VqsFile
-    from codec.tokens import Tokens
+    from codec.tokens import Books, Tokens
 
 
 def encode(args: argparse.Namespace) -> None:
@@ -22,15 +22,19 @@ def encode(args: argparse.Namespace) -> None:
     from codec.files import write_atomically
     from codec.images import open_image
     from codec.model import Codec
+    from codec.rate import ALL_COARSE, Packing
 
+    if args.codebook is not None and (args.bpp, args.kbytes) != (None, None):
+        raise RequestError("--codebook", "--bpp and --kbytes choose the codebook themselves", args.codebook)
     picture = open_image(args.image)
     codec = Codec.load(args.weights)
-    rate = {"bpp": args.bpp} if args.ratios is None else {"ratios": args.ratios}
-    tokens = codec.encode(picture, **rate)
+    pixels = picture.shape[0] * picture.shape[1]
+    bpp = args.bpp if args.kbytes is None else 8000 * args.kbytes / pixels
+    packing = Packing(args.slices, args.interleave, args.entropy)
+    tokens = codec.encode(picture, args.ratios or ALL_COARSE, bpp, args.codebook, packing)
     slices = codec.to_slices(tokens, args.slices, args.interleave, args.entropy)
     data = write_vqs((picture.shape[0], picture.shape[1]), slices, codec.hash)
     write_atomically(args.out, data)
-    pixels = picture.shape[0] * picture.shape[1]
     print(f"{args.out}: {len(data)} bytes, {8 * len(data) / pixels:.4f} bits per pixel, {_levels(tokens)}")
 
 
@@ -117,12 +121,19 @@ def _facts(file: "VqsFile", size_bytes: int) -> dict[str, Any]:
         "bits per pixel": f"{8 * size_bytes / (height * width):.4f}",
         "tokens": sum(piece.tokens for piece in file.slices),
         "granularity": "mixed" if file.flags.mixed else "all coarse",
-        "codewords": file.flags.codes,
+        "coarse codebook": _codebook(file.flags.books),
         "entropy model": file.flags.entropy_model,
         "slices": f"{len(file.slices)} ({file.flags.interleave})",
         "bytes of slices": " ".join(str(len(piece.data)) for piece in file.slices),
         "model hash": f"{file.model.hex()}...",
     }
+
+
+def _codebook(books: "Books") -> str:
+    """Sizes of the coarse codebooks; the file does not say what K is, its weights do."""
+    if books.cut:
+        return f"K/{1 << books.book} codewords, K/{1 << books.book - 1} for {books.cut / 255:.1%} of the blocks"
+    return f"K/{1 << books.book} codewords" if books.book else "K codewords"
 
 
 def train_tokenizer(args: argparse.Namespace) -> None:

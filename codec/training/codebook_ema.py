@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codec.codebook import cluster, sizes_below
+from codec.codebook import cluster, smaller_sizes
 from codec.config import LEVELS, CodecConfig
 
 DECAY = 0.98
@@ -31,7 +31,7 @@ class CodebookEma(nn.Module):
         self.register_buffer("count", torch.zeros(shape[:2]))
         self.register_buffer("total", torch.zeros(shape))
         self.register_buffer("usage", torch.zeros(shape[:2]))
-        self.register_buffer("small", torch.zeros(sum(sizes_below(config.codes)), config.code_dim))
+        self.register_buffer("small", torch.zeros(sum(smaller_sizes(config.codes)), config.code_dim))
 
     @torch.no_grad()
     def kmeans(self, level: int, z: Tensor, codebook: Tensor, iterations: int = 10) -> None:
@@ -70,7 +70,7 @@ class CodebookEma(nn.Module):
     def recluster(self, codebook: Tensor) -> None:
         """Sub-codebooks of the coarse codebook [K, D] as it is used by now, one below the other in `small`."""
         usage = self.count[0].clamp_min(1e-3)
-        self.small.copy_(torch.cat([cluster(codebook, usage, size).codewords for size in sizes_below(len(codebook))]))
+        self.small.copy_(torch.cat([cluster(codebook, usage, size).codewords for size in smaller_sizes(len(codebook))]))
 
     def perplexity(self) -> list[float]:
         """exp(entropy) of the recent use of each codebook; K when all codes are used alike."""

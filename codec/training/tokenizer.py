@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec import checkpoint
-from codec.codebook import nearest, sizes_below
+from codec.codebook import nearest, smaller_sizes
 from codec.conceal import conceal
 from codec.config import LEVEL_NAMES, LEVELS, CodecConfig
 from codec.decoder import Decoder
@@ -266,7 +266,7 @@ class TokenizerTraining:
         """Straight-through codewords of sub-codebooks for some of the all-coarse crops, `codes` for the others."""
         if step % SMALL_EVERY == 0 or not self.ema.small.any():
             self.ema.recluster(self.model.quantizer.codebook[0])
-        sizes = sizes_below(len(self.model.quantizer.codebook[0]))
+        sizes = smaller_sizes(len(self.model.quantizer.codebook[0]))
         small = rng.random(len(z)) < self.recipe.small_share
         whole = present[0].flatten(1).all(1).numpy()
         pick = rng.integers(len(sizes), size=len(z))

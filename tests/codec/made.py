@@ -3,8 +3,9 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from codec.books import book_of_block
 from codec.entropy import Tables
-from codec.tokens import Tokens, from_dense
+from codec.tokens import FULL, Books, Tokens, from_dense
 
 CODES = 64
 HASH = bytes(range(32))
@@ -14,7 +15,9 @@ OTHER_HASH = bytes(range(1, 33))
 def skewed_tables(codes: int = CODES, seed: int = 0) -> Tables:
     """Tables of histograms as uneven as real ones."""
     rng = np.random.default_rng(seed)
-    return Tables.from_counts((rng.pareto(1.2, (3, codes)) * 50 + 1).astype(np.int64))
+    counts = (rng.pareto(1.2, (3, codes)) * 50 + 1).astype(np.int64)
+    coarse = [counts[0].reshape(codes >> book, -1).sum(1) for book in range(1, codes.bit_length() - 3)]
+    return Tables.from_counts(counts, np.concatenate(coarse))
 
 
 TABLES = skewed_tables()
@@ -27,7 +30,12 @@ def random_quarters(grid: tuple[int, int], split: float, fine: float, rng: np.ra
 
 
 def random_tokens(
-    grid: tuple[int, int], split: float = 0.5, fine: float = 0.3, seed: int = 0, tables: Tables = TABLES
+    grid: tuple[int, int],
+    split: float = 0.5,
+    fine: float = 0.3,
+    seed: int = 0,
+    tables: Tables = TABLES,
+    books: Books = FULL,
 ) -> Tokens:
     """Tokens of a mixed picture, indices drawn as the tables say."""
     rng = np.random.default_rng(seed)
@@ -35,9 +43,11 @@ def random_tokens(
         rng.choice(tables.codes, (grid[0] << level, grid[1] << level), p=row / row.sum())
         for level, row in enumerate(tables.weights)
     ]
-    return from_dense(index, random_quarters(grid, split, fine, rng))
+    index[0] >>= book_of_block(grid, books).reshape(grid)  # the coarse tables above sum neighbouring counts
+    return from_dense(index, random_quarters(grid, split, fine, rng), books)
 
 
 shares = st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0])
 grids = st.tuples(st.integers(1, 7), st.integers(1, 7))
-any_tokens = st.builds(random_tokens, grids, shares, shares, st.integers(0, 2**20))
+any_books = st.builds(lambda book, cut: Books(book, cut if book else 0), st.integers(0, 3), st.integers(0, 254))
+any_tokens = st.builds(random_tokens, grids, shares, shares, st.integers(0, 2**20), books=any_books)

@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codec.bitstream import TokenSlice, VqsFile, assemble, encode_slices, read_vqs, write_vqs
+from codec.books import book_of_block, check_codes
 from codec.entropy import MODELS, Tables
 from codec.errors import BitstreamError, RequestError
 from codec.interleave import METHODS
 from codec.slices import Flags, Place, decode_slice
-from codec.tokens import Tokens, block_of, from_dense
+from codec.tokens import FULL, Books, Tokens, block_of, from_dense
 from tests.codec.made import CODES, HASH, OTHER_HASH, TABLES, any_tokens, random_tokens, skewed_tables
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -76,7 +77,7 @@ def test_one_damaged_bit_is_always_noticed(tokens: Tokens, data: st.DataObject) 
 
 def test_truncation_and_noise_are_noticed_at_every_length() -> None:
     # A CRC of 16 bits lets 1 in 65536 of these pass; these seeds are none of them.
-    tokens = random_tokens((5, 6))
+    tokens = random_tokens((5, 6), books=Books(2, 77))
     rng = np.random.default_rng(0)
     for piece in slices_of(tokens):
         for length in range(len(piece.data)):
@@ -113,11 +114,12 @@ def sealed(body: bytes, grid: tuple[int, int]) -> bytes:
 @pytest.mark.parametrize(
     ("body", "grid", "message"),
     [
-        (b"\x62", (5, 6), "offset 0, flags: entropy model must be below 2, got 2"),
-        (b"\x00", (5, 6), "offset 0, flags: log2 K must be from 1 to 15"),
-        (b"\xa0", (5, 6), "offset 0, flags: codebooks of 64 are needed, got 1024"),
-        (b"\x60" + bytes(16), (1024, 1024), "offset 1, payload: too short for 1048576 blocks"),
-        (b"\x60" + b"\xff" * 40, (5, 6), "offset 1, payload: bytes that no symbols have"),
+        (b"\x02", (5, 6), "offset 0, flags: entropy model must be below 2, got 2"),
+        (b"\x40\x00", (5, 6), "offset 0, flags: book must be below 4, got 4"),
+        (b"\x30\xff", (5, 6), "offset 1, cut: must be below 255, got 255"),
+        (b"\x00" + bytes(16), (1024, 1024), "offset 1, payload: too short for 1048576 blocks"),
+        (b"\x10\x80" + bytes(10), (1024, 1024), "offset 2, payload: too short for 1048576 blocks"),
+        (b"\x00" + b"\xff" * 40, (5, 6), "offset 1, payload: bytes that no symbols have"),
     ],
 )
 def test_content_with_a_right_checksum_is_checked_again(body: bytes, grid: tuple[int, int], message: str) -> None:
@@ -129,13 +131,13 @@ def test_any_payload_with_a_right_checksum_gives_valid_tokens_or_an_error() -> N
     rng = np.random.default_rng(5)
     refused = 0
     for _ in range(500):
-        body = bytes([0x64 | int(rng.integers(2))]) + rng.bytes(60)
+        body = bytes([0x04 | int(rng.integers(2)) | int(rng.integers(4)) << 4]) + b"\x60" + rng.bytes(60)
         try:
             part = decode_slice(sealed(body, (3, 4)), Place(0, 1, (3, 4), HASH), TABLES)
         except BitstreamError:
             refused += 1
             continue
-        Tokens((3, 4), part.level, part.index, np.ones(len(part.level), bool)).check_codes(CODES)
+        check_codes(Tokens((3, 4), part.level, part.index, np.ones(len(part.level), bool), part.books), CODES)
     assert 0 < refused < 500  # counts that disagree with their flags are found
 
 
@@ -146,7 +148,8 @@ def test_all_coarse_kodak_at_1024_codewords_fits_into_0_042_bits_per_pixel(count
     slices = encode_slices(tokens, count, "low_discrepancy", "uniform", tables, HASH)
     file = write_vqs((512, 768), slices, HASH)
     assert 8 * len(file) / (512 * 768) <= 0.042
-    assert len(file) == 12 + 1920 + 4 * count  # header, ten bits for each of 1536 tokens, length and checksum
+    # Header, ten bits for each of 1536 tokens and what is set aside for the coder, length and checksum.
+    assert len(file) == 11 + 1920 + count + 4 * count
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -164,11 +167,11 @@ def test_files_come_back_whole(tokens: Tokens, count: int, rows: int, cols: int)
     slices = slices_of(tokens, count)
     file = read_vqs(write_vqs(size, slices, HASH), model_hash=HASH)
     assert file.slices == tuple(slices)
-    assert file.size == size and file.model == HASH[:3]
-    assert file.flags == Flags("static", bool(tokens.level.any()), "low_discrepancy", CODES)
+    assert file.size == size and file.model == HASH[:2]
+    assert file.flags == Flags("static", bool(tokens.level.any()), "low_discrepancy", tokens.books)
 
 
-FILE = write_vqs((80, 96), slices_of(random_tokens((5, 6))), HASH)
+FILE = write_vqs((80, 96), slices_of(random_tokens((5, 6), books=Books(2, 77))), HASH)
 
 
 def patched(offset: int, new: bytes) -> bytes:
@@ -178,15 +181,18 @@ def patched(offset: int, new: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "x.vqs, offset 0, header: must have 12 bytes, got 0"),
+        (b"", "x.vqs, offset 0, header: must have 11 bytes, got 0"),
         (patched(0, b"PK"), "offset 0, magic: a .vqs file starts with b'VQ', got b'PK'"),
-        (patched(2, b"\x02"), "offset 2, version: this reader knows version 1, got 2"),
-        (patched(3, b"\x63"), "offset 3, flags: entropy model"),
+        (patched(2, b"\x03"), "offset 2, version: this reader knows version 2, got 3"),
+        (patched(2, b"\x01"), "offset 2, version: this reader knows version 2, got 1. Encode the picture again"),
+        (patched(3, b"\x23"), "offset 3, flags: entropy model"),
         (patched(4, b"\x00\x0f"), "offset 4, height: must be from 16 to 16384, got 15"),
         (patched(6, b"\xff\xff"), "offset 6, width: must be from 16 to 16384, got 65535"),
-        (patched(8, b"\xff"), "offset 8, model: the weights at hand are 000102, got 'ff0102'"),
-        (patched(11, b"\x00"), "offset 11, slices: must be from 1 to 30, got 0"),
-        (patched(11, b"\x1f"), "offset 11, slices: must be from 1 to 30, got 31"),
+        (patched(8, b"\xff"), "offset 8, model: the weights at hand are 0001, got 'ff01'"),
+        (patched(10, b"\x00"), "offset 10, slices: must be from 1 to 30, got 0"),
+        (patched(10, b"\x1f"), "offset 10, slices: must be from 1 to 30, got 31"),
+        (patched(11, b"\xff"), "offset 11, cut: must be below 255, got 255"),
+        (FILE[:11], "offset 11, cut: the file ends before it"),
         (patched(12, b"\x01"), "offset 12, length of slice 0: must be from 2"),
         (patched(12, b"\xff\xff\xff\xff"), "offset 12, length of slice 0: no end of it within 4 bytes"),
         (FILE[:-1], "length of slice 3: must be from 2 to"),
@@ -201,7 +207,7 @@ def test_a_broken_file_is_told_by_offset_and_field(data: bytes, message: str) ->
 
 
 def test_no_cut_or_single_bit_of_a_file_gives_a_wrong_token() -> None:
-    sent = random_tokens((5, 6))
+    sent = random_tokens((5, 6), books=Books(2, 77))
     for bit in range(8 * len(FILE)):
         data = bytearray(FILE)
         data[bit // 8] ^= 1 << bit % 8
@@ -249,25 +255,41 @@ def test_requests_that_cannot_be_met_are_refused() -> None:
         write_vqs((32, 15), slices, HASH)
 
 
-def write_golden() -> None:
-    """Made the golden file, once: 50x61 pixels in three slices, indices 7 n mod 16, from made-up tables."""
+# One golden for each of: mixed granularity, two coarse codebooks, both at once; another model, order and slices.
+GOLDENS = {
+    "mixed": (True, FULL, "static", "low_discrepancy", 3),
+    "books": (False, Books(1, 100), "static", "low_discrepancy", 1),
+    "all": (True, Books(1, 40), "uniform", "raster", 5),
+}
+
+
+def write_goldens() -> None:
+    """Made the golden files, once: 50x61 pixels, indices 7 n mod 16 or 8, from made-up tables."""
     counts = [[1 + (5 * level + code * code) % 40 for code in range(16)] for level in range(3)]
-    quarters = np.array([[0, 0, 1, 2, 0, 0, 2, 2], [0, 0, 1, 1, 0, 0, 2, 2]] * 4, np.uint8)
-    index = [(7 * np.arange(16 << 2 * level) % 16).reshape(4 << level, 4 << level) for level in range(3)]
-    tokens = from_dense(index, quarters)
-    slices = encode_slices(tokens, 3, "low_discrepancy", "static", Tables.from_counts(np.array(counts)), HASH)
-    (GOLDEN / "stream_v1.vqs").write_bytes(write_vqs((50, 61), slices, HASH))
-    facts = {"counts": counts, "level": tokens.level.tolist(), "index": tokens.index.tolist()}
-    (GOLDEN / "stream_v1.json").write_text(json.dumps(facts) + "\n")
+    coarse_counts = [3, 1, 4, 1, 5, 9, 2, 6]
+    tables = Tables.from_counts(np.array(counts), np.array(coarse_counts))
+    for name, (mixed, books, model, method, count) in GOLDENS.items():
+        quarters = np.array([[0, 0, 1, 2, 0, 0, 2, 2], [0, 0, 1, 1, 0, 0, 2, 2]] * 4, np.uint8) * np.uint8(mixed)
+        index = [(7 * np.arange(16 << 2 * level) % 16).reshape(4 << level, 4 << level) for level in range(3)]
+        index[0] >>= book_of_block((4, 4), books).reshape(4, 4)
+        tokens = from_dense(index, quarters, books)
+        slices = encode_slices(tokens, count, method, model, tables, HASH)
+        (GOLDEN / f"v2_{name}.vqs").write_bytes(write_vqs((50, 61), slices, HASH))
+        facts = {"counts": counts, "coarse_counts": coarse_counts, "books": books}
+        facts |= {"level": tokens.level.tolist(), "index": tokens.index.tolist()}
+        (GOLDEN / f"v2_{name}.json").write_text(json.dumps(facts) + "\n")
 
 
-def test_the_golden_file_of_version_1_decodes_for_ever() -> None:
-    facts = json.loads((GOLDEN / "stream_v1.json").read_text())
-    data = (GOLDEN / "stream_v1.vqs").read_bytes()
-    tables = Tables.from_counts(np.array(facts["counts"]))
+@pytest.mark.parametrize("name", GOLDENS)
+def test_the_golden_files_of_version_2_decode_for_ever(name: str) -> None:
+    facts = json.loads((GOLDEN / f"v2_{name}.json").read_text())
+    data = (GOLDEN / f"v2_{name}.vqs").read_bytes()
+    tables = Tables.from_counts(np.array(facts["counts"]), np.array(facts["coarse_counts"]))
     file = read_vqs(data, model_hash=HASH)
     tokens, corrupt = assemble((4, 4), file.slices, tables, HASH)
     assert corrupt == 0 and tokens.known.all() and file.size == (50, 61)
     assert tokens.level.tolist() == facts["level"] and tokens.index.tolist() == facts["index"]
-    again = encode_slices(tokens, 3, "low_discrepancy", "static", tables, HASH)
+    assert tokens.books == Books(*facts["books"])
+    _, _, model, method, count = GOLDENS[name]
+    again = encode_slices(tokens, count, method, model, tables, HASH)
     assert write_vqs((50, 61), again, HASH) == data

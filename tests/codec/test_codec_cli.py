@@ -155,7 +155,7 @@ def test_mistakes_end_in_one_line_and_exit_code_two(
     small = tmp_path / "small.png"
     save_png(small, photograph(16, 15))
     other = tmp_path / "other.vqs"
-    other.write_bytes(stream.read_bytes()[:8] + b"abc" + stream.read_bytes()[11:])
+    other.write_bytes(stream.read_bytes()[:8] + b"ab" + stream.read_bytes()[10:])
     cases: list[tuple[str, tuple[object, ...]]] = [
         ("required: VERB", ()),
         ("invalid choice: 'encod'", ("encod",)),
@@ -163,7 +163,11 @@ def test_mistakes_end_in_one_line_and_exit_code_two(
         ("at least 16x16 pixels, got '15x16'", ("encode", small, out, *use)),
         ("no picture of a known kind", ("encode", stream, out, *use)),
         ("no such weights file", ("encode", image, out, "--weights", tmp_path)),
-        ("must be from", ("encode", image, out, "--bpp", 9, *use)),
+        ("the most that this picture can be had for is", ("encode", image, out, "--bpp", 9, *use)),
+        ("the least that this picture can be had for is", ("encode", image, out, "--bpp", 0.001, *use)),
+        ("no such codebook, got 9. Available: 8, 16", ("encode", image, out, "--codebook", 9, *use)),
+        ("choose the codebook themselves", ("encode", image, out, "--bpp", 0.2, "--codebook", 8, *use)),
+        ("not allowed with", ("encode", image, out, "--bpp", 1, "--kbytes", 1, *use)),
         ("invalid float value: 'x'", ("encode", image, out, "--bpp", "x", *use)),
         ("not allowed with", ("encode", image, out, "--bpp", 1, "--ratios", "0,0,1", *use)),
         ("sum to 1", ("encode", image, out, "--ratios", "0.5,0.5,0.5", *use)),

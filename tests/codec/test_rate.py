@@ -1,41 +1,113 @@
-"""Rate: requests become shares of area, monotone and exact before entropy coding."""
+"""Rate: a request becomes a file that is no larger and hardly smaller."""
+
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from codec.bitstream import write_vqs
+from codec.entropy import MODELS
 from codec.errors import RequestError
-from codec.rate import ALL_COARSE, KNOTS, fixed_length_bpp, ratios_for_bpp
+from codec.quadtree import levels_of_quarters
+from codec.rate import FILE, Packing
+from codec.tokens import Tokens, quarters_of
+from tests.codec.tiny import TINY, photograph, tiny_codec
+
+CODEC = tiny_codec(config=replace(TINY, codes=64))
+FRAME = photograph(256, 256)
+PIXELS = 256 * 256
 
 
-@given(st.floats(0.0405, 0.625))
-def test_ratios_are_shares_whose_fixed_length_rate_is_the_request(bpp: float) -> None:
-    ratios = ratios_for_bpp(bpp)
-    assert min(ratios) >= 0 and sum(ratios) == pytest.approx(1)
-    assert fixed_length_bpp(ratios) == pytest.approx(bpp)
+def file_bytes(tokens: Tokens, packing: Packing = FILE, size: tuple[int, int] = (256, 256)) -> int:
+    slices = CODEC.to_slices(tokens, packing.slices, packing.interleave, packing.entropy_model)
+    return len(write_vqs(size, slices, CODEC.hash)) if packing.file else sum(len(piece.data) for piece in slices)
 
 
-def test_a_higher_request_never_leaves_more_area_coarse_or_makes_less_fine() -> None:
-    requests = np.linspace(0.039, 0.625, 500)
-    fine, _, coarse = np.array([ratios_for_bpp(float(bpp)) for bpp in requests]).T
-    assert (np.diff(fine) >= -1e-12).all() and (np.diff(coarse) <= 1e-12).all()
+@pytest.mark.parametrize("entropy_model", MODELS)
+@pytest.mark.parametrize("slices", [1, 8])
+@pytest.mark.parametrize("file", [True, False])
+def test_files_and_slices_fit_the_request_to_two_percent(entropy_model: str, slices: int, file: bool) -> None:
+    packing = Packing(slices, "low_discrepancy", entropy_model, file)
+    for bpp in (0.023, 0.04, 0.05, 0.1, 0.2):
+        measured = 8 * file_bytes(CODEC.encode(FRAME, bpp=bpp, packing=packing), packing) / PIXELS
+        assert (1 - 0.02 * max(1, slices / 4)) * bpp <= measured <= bpp
 
 
-def test_the_lowest_request_is_all_coarse() -> None:
-    assert ratios_for_bpp(0.04) == ratios_for_bpp(0.0391) == ALL_COARSE
+def test_sizes_of_requests_close_to_each_other_differ_and_never_fall() -> None:
+    requests = np.arange(0.022, 0.2, 0.002)
+    sizes = [file_bytes(CODEC.encode(FRAME, bpp=float(bpp))) for bpp in requests]
+    assert (np.diff(sizes) > 0).all()
 
 
-@pytest.mark.parametrize("bpp", [0.0, 0.02, -1.0, 0.7, float("nan")])
-def test_rates_out_of_reach_are_refused_with_the_range(bpp: float) -> None:
-    with pytest.raises(RequestError, match=r"must be from 0.0391 \(all coarse\) to 0.625 \(all fine\)"):
-        ratios_for_bpp(bpp)
+def test_a_slightly_larger_request_never_gives_a_smaller_file() -> None:
+    small = FRAME[:64, :96]
+    requests = np.arange(0.06, 0.2, 0.0013)
+    sizes = [file_bytes(CODEC.encode(small, bpp=float(bpp)), size=(64, 96)) for bpp in requests]
+    assert (np.diff(sizes) >= 0).all()
 
 
-def test_published_ratios_cost_what_arithmetic_says() -> None:
-    """Control-GIC's 0.5, 0.4, 0.1 at K = 1024: 10 (0.5/16 + 0.4/64 + 0.1/256) bits, without its map."""
-    assert fixed_length_bpp((0.5, 0.4, 0.1)) == pytest.approx(0.378906, abs=1e-6)
+def test_a_larger_request_refines_what_a_smaller_one_sent() -> None:
+    pictures = [CODEC.encode(FRAME, bpp=bpp) for bpp in (0.02, 0.024, 0.06, 0.1, 0.2, 0.25)]
+    orders = [(-tokens.books.book, tokens.books.cut) for tokens in pictures]
+    assert orders == sorted(orders) and orders[0] < orders[1] < orders[2] == (0, 0)
+    quarters = [quarters_of(tokens) for tokens in pictures]
+    assert all((a <= b).all() for a, b in pairwise(quarters))
+    assert quarters[-1].max() == 2
+    for map_ in quarters:
+        levels_of_quarters(map_)  # a quad-tree, or it raises
 
 
-def test_every_knot_is_a_split_of_the_whole_area() -> None:
-    assert all(sum(knot) == pytest.approx(1) for knot in KNOTS)
+def test_the_same_request_gives_the_same_tokens() -> None:
+    assert CODEC.encode(FRAME, bpp=0.07) == CODEC.encode(FRAME, bpp=0.07)
+
+
+def test_each_frame_may_have_its_own_rate() -> None:
+    frames = np.stack([FRAME, FRAME, photograph(256, 256, 1)])
+    together = CODEC.encode_batch(frames, bpp=[0.022, 0.2, 0.05])
+    assert together == [CODEC.encode(f, bpp=b) for f, b in zip(frames, (0.022, 0.2, 0.05), strict=True)]
+    with pytest.raises(RequestError, match="one for each of 3 frames, got 2"):
+        CODEC.encode_batch(frames, bpp=[0.1, 0.2])
+
+
+def test_a_flat_picture_costs_no_more_than_all_coarse_whatever_is_requested() -> None:
+    flat = np.full((256, 256, 3), (40, 90, 160), np.uint8)
+    tokens = [CODEC.encode(flat, bpp=bpp) for bpp in (0.022, 0.1, 0.37)]
+    assert all(not t.level.any() for t in tokens)
+    assert tokens[1] == tokens[2]
+    assert file_bytes(tokens[2]) <= file_bytes(CODEC.encode(flat))
+
+
+def test_blocks_of_one_colour_are_never_split() -> None:
+    letterbox = FRAME.copy()
+    letterbox[:64], letterbox[192:] = 0, 0
+    quarters = quarters_of(CODEC.encode(letterbox, bpp=0.12))
+    assert not quarters[:8].any() and not quarters[24:].any() and (quarters[8:24] > 0).mean() > 0.5
+
+
+@pytest.mark.parametrize(("bpp", "word"), [(0.001, "least"), (1.5, "most")])
+def test_a_file_out_of_reach_is_refused_with_the_nearest_that_can_be_had(bpp: float, word: str) -> None:
+    with pytest.raises(RequestError, match=f"the {word} that this picture can be had for is") as caught:
+        CODEC.encode(FRAME, bpp=bpp)
+    nearest = float(str(caught.value).split()[-1])
+    assert 8 * file_bytes(CODEC.encode(FRAME, bpp=nearest + 1e-4)) / PIXELS == pytest.approx(nearest, rel=0.02)
+
+
+def test_slices_out_of_reach_take_the_nearest_that_can_be_had() -> None:
+    stream = Packing(file=False)
+    least, most = (CODEC.encode(FRAME, bpp=bpp, packing=stream) for bpp in (0.0001, 9.0))
+    assert least == CODEC.encode(FRAME, codes=8)
+    assert (most.level == 2).all()
+
+
+@pytest.mark.parametrize("bpp", [0.0, -1.0, float("nan"), float("inf")])
+def test_rates_that_are_none_are_refused(bpp: float) -> None:
+    with pytest.raises(RequestError, match="must be a number above 0"):
+        CODEC.encode(FRAME, bpp=bpp)
+
+
+def test_codebooks_may_be_chosen_by_hand() -> None:
+    tokens = CODEC.encode(FRAME, ratios=(0.1, 0.3, 0.6), codes=8)
+    assert tokens.books == (3, 0) and tokens.index[tokens.level == 0].max() < 8
+    with pytest.raises(RequestError, match="no such codebook, got 12. Available: 8, 16"):
+        CODEC.encode(FRAME, codes=12)

@@ -1,12 +1,17 @@
 """Tokens: a canonical order, checked at birth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codec.books import check_codes
 from codec.quadtree import check_quad_tree, collapse, expand, levels_of_quarters, starts
 from codec.tokens import (
+    FULL,
+    Books,
     Part,
     Tokens,
     block_of,
@@ -60,7 +65,7 @@ def test_positions_equal_those_found_by_walking(tokens: Tokens) -> None:
 @given(any_tokens)
 def test_dense_maps_and_tokens_are_inverse(tokens: Tokens) -> None:
     dense = to_dense(tokens)
-    assert from_dense([level.index for level in dense], quarters_of(tokens)) == tokens
+    assert from_dense([level.index for level in dense], quarters_of(tokens), tokens.books) == tokens
     assert sum(int(level.present.sum()) for level in dense) == len(tokens)
     covered = [np.kron(level.present, np.ones((4 >> i, 4 >> i), int)) for i, level in enumerate(dense)]
     assert (np.sum(covered, axis=0) == 1).all()
@@ -80,7 +85,8 @@ def test_parts_merge_to_the_whole_in_any_order_and_number(tokens: Tokens, count:
     assert merge(tokens.grid, [*parts, *parts]) == tokens
     half = parts[: count // 2]
     lost = ~np.isin(np.arange(len(owner)), np.concatenate([np.zeros(0, int), *(p.blocks for p in half)]))
-    assert merge(tokens.grid, half) == with_lost_blocks(tokens, lost)
+    whole = tokens if half else replace(tokens, books=FULL)  # nothing came: nothing tells the codebooks
+    assert merge(tokens.grid, half) == with_lost_blocks(whole, lost)
 
 
 @given(any_tokens, st.integers(0, 99))
@@ -129,8 +135,22 @@ def test_wrong_types_lengths_and_indices_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one block"):
         Tokens((0, 1), good.level[:0], good.index[:0], good.known[:0])
     with pytest.raises(ValueError, match="index of token 0 must be below 4, got 4"):
-        Tokens((1, 1), good.level, good.index + 4, good.known).check_codes(4)
-    Tokens((1, 1), good.level, good.index + 4, ~good.known).check_codes(4)  # a hole's index means nothing
+        check_codes(Tokens((1, 1), good.level, good.index + 4, good.known), 4)
+    check_codes(Tokens((1, 1), good.level, good.index + 4, ~good.known), 4)  # a hole's index means nothing
+    with pytest.raises(ValueError, match="index of token 0 must be below 2, got 3"):
+        check_codes(Tokens((1, 1), good.level, good.index + 3, good.known, Books(1)), 4)
+
+
+@pytest.mark.parametrize("books", [(-1, 0), (16, 0), (0, 1), (1, 255), (1, -1)])
+def test_books_out_of_range_are_refused(books: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="books must be"):
+        Tokens((1, 1), *(getattr(make([0]), name) for name in ("level", "index", "known")), Books(*books))
+
+
+def test_parts_of_different_codebooks_do_not_merge() -> None:
+    parts = [select(random_tokens((2, 2), books=Books(book)), np.arange(2)) for book in (0, 1)]
+    with pytest.raises(ValueError, match="same codebooks"):
+        merge((2, 2), parts)
 
 
 def test_a_block_coarse_in_some_quarters_only_is_refused() -> None:

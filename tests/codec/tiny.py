@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from codec.codebook import with_coarse_books
 from codec.config import LEVELS, CodecConfig
 from codec.model import Codec
 from codec.predictor import Predictor
@@ -23,20 +24,20 @@ TINY = CodecConfig(
 )
 
 
-def tiny_tensors(seed: int = 0) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """State dicts of tokenizer (with histogram) and predictor."""
+def tiny_tensors(seed: int = 0, config: CodecConfig = TINY) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """State dicts of tokenizer (with histograms) and predictor."""
     torch.manual_seed(seed)
-    tokenizer = {n: t.half().float() for n, t in Tokenizer(TINY).state_dict().items()}
-    tokenizer["histogram"] = torch.arange(1, LEVELS * TINY.codes + 1, dtype=torch.int32).view(LEVELS, -1)
-    predictor = {n: t.half().float() for n, t in Predictor(TINY).state_dict().items()}
-    return tokenizer, predictor
+    tokenizer = {n: t.half().float() for n, t in Tokenizer(config).state_dict().items()}
+    tokenizer["histogram"] = torch.arange(1, LEVELS * config.codes + 1, dtype=torch.int32).view(LEVELS, -1)
+    predictor = {n: t.half().float() for n, t in Predictor(config).state_dict().items()}
+    return with_coarse_books(tokenizer), predictor
 
 
-def tiny_codec(seed: int = 0) -> Codec:
+def tiny_codec(seed: int = 0, config: CodecConfig = TINY) -> Codec:
     from pathlib import Path
 
-    tokenizer, predictor = tiny_tensors(seed)
-    return Codec(TINY, tokenizer, predictor, bytes(range(32)), Path("tiny"))
+    tokenizer, predictor = tiny_tensors(seed, config)
+    return Codec(config, tokenizer, predictor, bytes(range(32)), Path("tiny"))
 
 
 def photograph(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
