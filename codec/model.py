@@ -22,7 +22,7 @@ from torch import Tensor
 from codec import checkpoint
 from codec.bitstream import TokenSlice, assemble, encode_slices
 from codec.codebook import CODEWORDS, HISTOGRAM, SubCodebook, split_books, with_coarse_books
-from codec.conceal import conceal
+from codec.conceal import Concealer
 from codec.config import BLOCK, CodecConfig
 from codec.decoder import Decoder
 from codec.encoder import Encoder
@@ -85,6 +85,7 @@ class Codec:
             network.requires_grad_(False).eval().to(choose_device(device))
         channels_last(whole)
         self.coarse_books = self._books(codewords)
+        self._concealer = Concealer(self.predictor, self.quantizer.codebook, self.coarse_books)
 
     def _books(self, codewords: Tensor) -> tuple[SubCodebook, ...]:
         codebook = self.quantizer.codebook[0]
@@ -180,13 +181,25 @@ class Codec:
         """The slices that arrived to tokens with holes, and the number of slices found damaged."""
         return assemble(grid, slices, self.tables, self.hash)
 
-    def conceal(self, tokens: Sequence[Tokens], method: str = "expected") -> list[Concealed]:
-        """Fill holes; see `codec.conceal` for the methods."""
+    def conceal(self, tokens: Sequence[Tokens], method: str = "expected", temporal: bool = False) -> list[Concealed]:
+        """Fill holes.
+
+        Args:
+            tokens: Pictures with holes.
+            method: See `codec.conceal`.
+            temporal: They are the frames of one film, in display order, and each looks back at the one before.
+
+        Raises:
+            RequestError: If the method is unknown.
+        """
+        if temporal:
+            return self.conceal_films([tokens], method)[0]
         pixels = max((t.grid[0] * t.grid[1] * BLOCK**2 for t in tokens), default=1)
-        codebook = self.quantizer.codebook
-        books = self.coarse_books
-        parts = (conceal(part, self.predictor, codebook, method, books) for part in _batches(tokens, pixels))
-        return [filled for part in parts for filled in part]
+        return [filled for part in _batches(tokens, pixels) for filled in self._concealer.fill(part, method)]
+
+    def conceal_films(self, films: Sequence[Sequence[Tokens]], method: str = "expected") -> list[list[Concealed]]:
+        """Fill the holes of several films of one length, frame after frame, the films side by side."""
+        return self._concealer.fill_streams(films, method)
 
     @torch.no_grad()
     def decode(self, concealed: Sequence[Concealed], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -156,13 +156,24 @@ class RateControl(Section):
 class Concealment(Section):
     """How holes are filled."""
 
-    method: Literal["none", "zero", "neighbour_mean", "argmax", "expected"] = "expected"
-    temporal: bool = Field(default=False, description="Guess from earlier frames too; this version cannot.")
+    method: Literal[
+        "none",
+        "zero",
+        "copy_previous",
+        "neighbour_mean",
+        "argmax",
+        "expected",
+        "iterative_2",
+        "iterative_4",
+        "iterative_8",
+    ] = "expected"
+    temporal: bool = Field(default=False, description="Look at the frame before too; copy_previous has to.")
 
-    @field_validator("temporal")
-    @classmethod
-    def _not_yet(cls, value: bool) -> bool:
-        return only(value, False, "this version guesses within one frame only")
+    @model_validator(mode="after")
+    def _looks_back(self) -> Self:
+        if self.method == "copy_previous" and not self.temporal:
+            raise problem("temporal", "copy_previous looks at the frame before: set temporal: true")
+        return self
 
 
 class Output(Section):

@@ -80,11 +80,9 @@ class VqMedia:
         """Slices that arrived to pictures; see `MediaCodec.decode`."""
         if concealment not in METHODS:
             raise MediaError("concealment.method", "unknown", concealment, f"Available: {', '.join(METHODS)}")
-        if temporal:
-            raise MediaError("concealment.temporal", "this codec has no temporal context", True, "Set it to false")
         grid = (-(-size[0] // BLOCK), -(-size[1] // BLOCK))
         arrived = [self._codec.from_slices(grid, _token_slices(slices)) for slices in received]
-        filled = self._codec.conceal([tokens for tokens, _ in arrived], concealment)
+        filled = self._codec.conceal([tokens for tokens, _ in arrived], concealment, temporal)
         pictures = self._codec.decode(filled, size)
         guesses = concealment not in ("none", "zero")
         return [

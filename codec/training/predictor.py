@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec import checkpoint
-from codec.conceal import conceal, distribution, expected_code, pack
+from codec.conceal import Concealer, frames_before
 from codec.config import BLOCK
 from codec.granularity import rank
-from codec.latents import condition, latent_maps
+from codec.packing import pack
 from codec.predictor import Predictor
 from codec.tokens import Tokens, block_of, from_dense, with_lost_blocks
 from codec.training.export import frozen_front
@@ -110,18 +110,6 @@ def draw_window(
     return Window(tokens, received, earlier)
 
 
-def frames_before(predictor: Predictor, codebook: Tensor, batch: list[Window]) -> Tensor | None:
-    """What the predictor sees of the frames before, [B, C, h, w]: their holes filled by itself."""
-    rows = [row for row, window in enumerate(batch) if window.before is not None]
-    if not rows:
-        return None
-    filled = conceal([w.before for w in batch if w.before is not None], predictor, codebook, "expected")
-    seen = condition(latent_maps(filled, codebook.shape[-1]), 0)
-    before = seen.new_zeros(len(batch), *seen.shape[1:])
-    before[rows] = seen
-    return before
-
-
 def step_loss(
     predictor: Predictor, codebook: Tensor, batch: list[Window], vector_weight: float
 ) -> tuple[Tensor, Tensor, float]:
@@ -136,11 +124,14 @@ def step_loss(
         count = len(window.received)
         truth[row, :count] = torch.from_numpy(window.tokens.index.astype(np.int64))
         packed.known[row, :count] = torch.from_numpy(window.received)
-    before = frames_before(predictor, codebook, batch)
-    where, logits = distribution(predictor, packed, codebook, 0, before)
-    logits, target = logits.float(), truth[where]
+    earlier = [window.before for window in batch]
+    filled = iter(Concealer(predictor, codebook).fill([tokens for tokens in earlier if tokens], "expected"))
+    before = frames_before([next(filled) if tokens else None for tokens in earlier], codebook)
+    where = ~packed.known & packed.counted
+    hidden = predictor(packed.code, packed.known, packed.level, packed.position, packed.real, before)
+    logits, target = predictor.logits(hidden[where], codebook[0], 0).float(), truth[where]
     entropy = F.cross_entropy(logits, target)
-    gap = (expected_code(logits, codebook[0]) - codebook[0][target]).square().sum(-1).mean()
+    gap = (logits.softmax(-1) @ codebook[0] - codebook[0][target]).square().sum(-1).mean()
     right = float((logits.argmax(-1) == target).float().mean())
     return entropy + vector_weight * gap, entropy.detach() / np.log(2), right
 

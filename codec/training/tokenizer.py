@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from codec import checkpoint
 from codec.codebook import nearest, smaller_sizes
-from codec.conceal import conceal
+from codec.conceal import Concealer
 from codec.config import LEVEL_NAMES, LEVELS, CodecConfig
 from codec.decoder import Decoder
 from codec.encoder import Encoder
@@ -291,7 +291,8 @@ class TokenizerTraining:
             with_lost_blocks(from_dense([m[row] for m in index], quarters[row]), holes[row]) for row in range(len(lost))
         ]
         method = str(rng.choice(("expected", "zero", "argmax", "neighbour_mean"), p=(0.7, 0.1, 0.1, 0.1)))
-        return latent_maps(conceal(batch, self.predictor, quantizer.codebook, method), quantizer.codebook.shape[-1])
+        filled = Concealer(self.predictor, quantizer.codebook).fill(batch, method)
+        return latent_maps(filled, quantizer.codebook.shape[-1])
 
     def _losses(self, step: int, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Their weighted sum as `loss`, and each part."""
