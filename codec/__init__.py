@@ -15,7 +15,10 @@ entropy       symbols <-> bytes
 payload       granularity and indices of some blocks <-> bytes
 slices        one slice: flags, payload, checksum
 bitstream     Tokens <-> slices that decode alone; the .vqs file
+latents       tokens and codewords, dense, on the three grids: what the networks look at
+packing       token sequences of several pictures, padded to one length
 predictor     masked transformer: what a hole probably holds
+fill          guesses without a network: nothing, neighbours, the frame before
 conceal       tokens with holes -> guesses and confidence
 decoder       codewords, granularity, confidence -> picture
 quality       picture against picture
