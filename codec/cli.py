@@ -137,6 +137,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     predictor.add_argument(
         "--tokenizer", type=Path, required=True, metavar="FILE", help="the tokenizer.safetensors whose tokens to learn"
     )
+    predictor.add_argument("--clips", type=Path, metavar="DIR", help="clips, for the frame before (needs PyAV)")
+    predictor.add_argument("--from", type=Path, dest="start", metavar="FILE", help="begin from this predictor")
     codebooks = networks.add_parser("codebooks", help="the smaller coarse codebooks of a finished tokenizer")
     codebooks.add_argument("data", type=Path, metavar="DATA_DIR", help="photographs, searched recursively")
     codebooks.add_argument("--tokenizer", type=Path, required=True, metavar="FILE", help="its tokenizer.safetensors")

@@ -71,20 +71,26 @@ def token_pool(
         ImageError: If there are no photographs.
     """
     if cache.exists():
-        return [TokenMaps(*(_arrays(part) for part in row)) for row in torch.load(cache, weights_only=True)]
+        return [from_rows(row) for row in torch.load(cache, weights_only=True)]
     least, rng = window * BLOCK, np.random.default_rng(seed)
     pool = [
         token_maps(encoder, quantizer, np.ascontiguousarray(variant(photograph, number, least, rng)))
         for photograph in load_photographs(folder, least)
         for number in range(variants)
     ]
-    rows = [(list(map(torch.from_numpy, m.indices)), *map(torch.from_numpy, m[1:])) for m in pool]
-    write_whole(cache, rows)
+    write_whole(cache, [to_rows(maps) for maps in pool])
     return pool
 
 
-def _arrays(part: Any) -> Any:
-    return [t.numpy() for t in part] if isinstance(part, list) else part.numpy()
+def to_rows(maps: TokenMaps) -> tuple[Any, ...]:
+    """Arrays as tensors, which can be stored."""
+    return (list(map(torch.from_numpy, maps.indices)), *map(torch.from_numpy, maps[1:]))
+
+
+def from_rows(rows: tuple[Any, ...]) -> TokenMaps:
+    """Inverse of `to_rows`."""
+    indices, block_density, quarter_density = rows
+    return TokenMaps([t.numpy() for t in indices], block_density.numpy(), quarter_density.numpy())
 
 
 def variant(photograph: NDArray[np.uint8], number: int, least: int, rng: np.random.Generator) -> NDArray[np.uint8]:
