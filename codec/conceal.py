@@ -112,7 +112,8 @@ class Concealer:
             share = 1 - math.cos(math.pi / 2 * (number + 1) / rounds)
             at = surest(holes, ~packed.known & packed.counted, guess.top, share)
             code[at], confidence[at], index[at] = guess.code[at], guess.confidence[at], guess.index[at]
-            packed.code[at], packed.known[at] = code[at], True
+            known = packed.known | at  # new tensors: the old ones may be remembered as a question with its answer
+            packed = replace(packed, code=torch.where(at[..., None], code, packed.code), known=known)
         return _unpack(batch, code, confidence, index)
 
     def _guess(self, packed: TokenBatch, seen: Tensor | None, mean: bool) -> "Guess":
