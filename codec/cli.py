@@ -79,7 +79,8 @@ def _add_decode(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--conceal", default="expected", metavar="METHOD",
-        help="none (grey), zero, neighbour_mean, argmax, expected (default), or package.module:function",
+        help="none (grey), zero, neighbour_mean, argmax, expected (default), iterative_2, iterative_4, iterative_8, "
+        "copy_previous (needs a film), or package.module:function",
     )  # fmt: skip
     parser.add_argument(
         "--confidence", type=Path, metavar="MAP.png", help="picture of the confidence: white received, black unknown"
