@@ -22,7 +22,10 @@ granularity_map  which blocks are split, as symbols
 payload       granularity and indices of some blocks <-> bytes
 slices        one slice: flags, payload, checksum
 bitstream     Tokens <-> slices that decode alone; the .vqs file
+latents       tokens and codewords, dense, on the three grids: what the networks look at
+packing       token sequences of several pictures, padded to one length
 predictor     masked transformer: what a hole probably holds
+fill          guesses without a network: nothing, neighbours, the frame before
 conceal       tokens with holes -> guesses and confidence
 latents       tokens -> what the decoder sees at its three grids
 conceal_own   the same by a function of the user's

@@ -79,7 +79,8 @@ def _add_decode(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--conceal", default="expected", metavar="METHOD",
-        help="none (grey), zero, neighbour_mean, argmax, expected (default), or package.module:function",
+        help="none (grey), zero, neighbour_mean, argmax, expected (default), iterative_2, iterative_4, iterative_8, "
+        "copy_previous (needs a film), or package.module:function",
     )  # fmt: skip
     parser.add_argument(
         "--confidence", type=Path, metavar="MAP.png", help="picture of the confidence: white received, black unknown"
@@ -137,6 +138,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     predictor.add_argument(
         "--tokenizer", type=Path, required=True, metavar="FILE", help="the tokenizer.safetensors whose tokens to learn"
     )
+    predictor.add_argument("--clips", type=Path, metavar="DIR", help="clips, for the frame before (needs PyAV)")
+    predictor.add_argument("--from", type=Path, dest="start", metavar="FILE", help="begin from this predictor")
     codebooks = networks.add_parser("codebooks", help="the smaller coarse codebooks of a finished tokenizer")
     codebooks.add_argument("data", type=Path, metavar="DATA_DIR", help="photographs, searched recursively")
     codebooks.add_argument("--tokenizer", type=Path, required=True, metavar="FILE", help="its tokenizer.safetensors")

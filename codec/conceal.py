@@ -6,194 +6,190 @@ sure it is. Confidence is the expected cosine between guess and truth, 1 for rec
 
     none              nothing is guessed; the lost blocks stay grey
     zero              nothing is guessed; the decoder paints over the hole
+    copy_previous     what stood there a frame before
     neighbour_mean    mean of the codewords around the hole, no transformer
     argmax            the most probable codeword of the masked transformer
     expected          the mean of its distribution over the codewords
+    iterative_N       argmax in N rounds, the surest tokens first (MaskGIT, arXiv 2202.04200, section 3.2)
+
+Methods of the transformer look at the frame before where there is one.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from codec.books import book_of
-from codec.codebook import SubCodebook, nearest
+from codec.codebook import SubCodebook
 from codec.errors import RequestError
-from codec.latents import Concealed
+from codec.fill import as_received, copy_previous, finish, neighbour_mean
+from codec.latents import Concealed, condition, latent_maps
+from codec.packing import TokenBatch, pack
 from codec.predictor import Predictor
-from codec.tokens import Tokens, block_of, positions
+from codec.tokens import Tokens
 
-METHODS = ("none", "zero", "neighbour_mean", "argmax", "expected")
+ROUNDS = {"iterative_2": 2, "iterative_4": 4, "iterative_8": 8}
+METHODS = ("none", "zero", "copy_previous", "neighbour_mean", "argmax", "expected", *ROUNDS)
+LOOKS_BACK = ("copy_previous", "argmax", "expected", *ROUNDS)
 
 
 @dataclass(frozen=True)
-class TokenBatch:
-    """Token sequences padded to one length; see `Predictor.forward` for the shapes. book: int64 [B, N]."""
+class Concealer:
+    """What guesses: the masked transformer and the codebooks.
+
+    Attributes:
+        predictor: The masked transformer.
+        codebook: float32 [L, K, D].
+        coarse: Coarse codebooks of K/2, K/4, ... codewords.
+    """
+
+    predictor: Predictor
+    codebook: Tensor
+    coarse: Sequence[SubCodebook] = ()
+
+    def fill(self, batch: Sequence[Tokens], method: str, before: Sequence[Concealed | None] = ()) -> list[Concealed]:
+        """Fill the holes of pictures.
+
+        Args:
+            batch: Tokens of one or more pictures, any grids.
+            method: One of `METHODS`.
+            before: The frame before each picture, concealed; None (or none at all) where there is none.
+
+        Raises:
+            RequestError: If the method is unknown.
+        """
+        if method not in METHODS:
+            raise RequestError("conceal", "unknown method", method, f"Available: {', '.join(METHODS)}")
+        before = before or [None] * len(batch)
+        if method not in ("argmax", "expected", *ROUNDS):
+            return [self._simply(tokens, method, last) for tokens, last in zip(batch, before, strict=True)]
+        if len({tokens.grid for tokens in batch}) > 1:
+            return [self.fill([tokens], method, [last])[0] for tokens, last in zip(batch, before, strict=True)]
+        # Whole pictures need no transformer, and would only lengthen its padding.
+        holed = [row for row, tokens in enumerate(batch) if not tokens.known.all()]
+        guessed = iter(self._guessed([batch[i] for i in holed], method, [before[i] for i in holed]) if holed else ())
+        whole = partial(self._simply, method="zero", last=None)
+        return [next(guessed) if not tokens.known.all() else whole(tokens) for tokens in batch]
+
+    def fill_streams(self, streams: Sequence[Sequence[Tokens]], method: str) -> list[list[Concealed]]:
+        """Fill the holes of films frame after frame, each looking back at its own past; the films side by side.
+
+        Args:
+            streams: Films of one length, each in display order.
+            method: One of `METHODS`.
+
+        Raises:
+            RequestError: If the method is unknown.
+        """
+        done: list[list[Concealed]] = [[] for _ in streams]
+        for frames in zip(*streams, strict=True):
+            before = [film[-1] if film else None for film in done]
+            for film, filled in zip(done, self.fill(frames, method, before), strict=True):
+                film.append(filled)
+        return done
+
+    def _simply(self, tokens: Tokens, method: str, last: Concealed | None) -> Concealed:
+        table, books = self.codebook.cpu(), [SubCodebook(*(part.cpu() for part in book)) for book in self.coarse]
+        if method == "copy_previous":
+            return copy_previous(tokens, last, table, books)
+        make = neighbour_mean if method == "neighbour_mean" else as_received
+        return finish(tokens, make(tokens, table, books), table, books, method == "none")
+
+    @torch.no_grad()
+    def _guessed(self, batch: Sequence[Tokens], method: str, before: Sequence[Concealed | None]) -> list[Concealed]:
+        """One round for all holes, or several in which the surest of them become context for the others."""
+        packed, seen = pack(batch, self.codebook, self.coarse), frames_before(before, self.codebook)
+        holes, rounds = ~packed.known & packed.counted, ROUNDS.get(method, 1)
+        code, confidence = packed.code * packed.known[..., None], packed.known.float()
+        index = torch.zeros_like(packed.level)
+        for number in range(rounds):
+            guess = self._guess(packed, seen, mean=method == "expected")
+            share = 1 - math.cos(math.pi / 2 * (number + 1) / rounds)
+            at = surest(holes, ~packed.known & packed.counted, guess.top, share)
+            code[at], confidence[at], index[at] = guess.code[at], guess.confidence[at], guess.index[at]
+            known = packed.known | at  # new tensors: the old ones may be remembered as a question with its answer
+            packed = replace(packed, code=torch.where(at[..., None], code, packed.code), known=known)
+        return _unpack(batch, code, confidence, index)
+
+    def _guess(self, packed: TokenBatch, seen: Tensor | None, mean: bool) -> "Guess":
+        """What the transformer makes of the holes: the mean of the distribution, or its most probable codeword."""
+        guess = Guess.empty(packed.code)
+        for at, probability, codewords in self.distributions(packed, seen):
+            top, best = probability.max(-1)
+            code = probability @ codewords if mean else codewords[best]
+            cosine = (F.normalize(code, dim=-1) * (probability @ F.normalize(codewords, dim=-1))).sum(-1)
+            guess.code[at], guess.confidence[at], guess.index[at], guess.top[at] = code, cosine.clamp(0, 1), best, top
+        return guess
+
+    def distributions(self, packed: TokenBatch, seen: Tensor | None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Distributions of the holes, by level and codebook.
+
+        Args:
+            packed: Tokens with holes.
+            seen: The frames before, see `frames_before`.
+
+        Yields:
+            at: bool [B, N], the holes of one level and codebook; probability: [M, K'] of them in
+            raster order; codewords: [K', D].
+        """
+        hidden = self.predictor(packed.code, packed.known, packed.level, packed.position, packed.real, seen)
+        holes = ~packed.known & packed.counted
+        for level in packed.level[holes].unique().tolist():
+            for number in packed.book[holes & (packed.level == level)].unique().tolist():
+                at, codewords = holes & (packed.level == level) & (packed.book == number), self.codebook[level]
+                probability = self.predictor.logits(hidden[at], codewords, level).float().softmax(-1)
+                if number:  # a sub-codeword is as probable as its members together
+                    codewords, member = self.coarse[number - 1]
+                    probability = probability.new_zeros(len(probability), len(codewords)).index_add_(
+                        1, member, probability
+                    )
+                yield at, probability, codewords
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Guesses for the holes of a batch: code [B, N, D]; confidence, index and top probability [B, N]."""
 
     code: Tensor
-    known: Tensor
-    level: Tensor
-    book: Tensor
-    position: Tensor
-    real: Tensor | None
+    confidence: Tensor
+    index: Tensor
+    top: Tensor
+
+    @classmethod
+    def empty(cls, like: Tensor) -> "Guess":
+        """Room for a batch of codewords [B, N, D]."""
+        flat = like.new_zeros(like.shape[:2])
+        return cls(torch.zeros_like(like), flat, flat.long(), flat.clone())
 
 
-def pack(batch: Sequence[Tokens], codebook: Tensor, coarse: Sequence[SubCodebook] = ()) -> TokenBatch:
-    """Pad sequences to the longest; codewords come from codebook [L, K, D] and the smaller coarse books."""
-    counts = [len(tokens.level) for tokens in batch]
-    shape = (len(batch), max(counts))
-    index, level, book = (np.zeros(shape, np.int64) for _ in range(3))
-    known, real = np.zeros(shape, bool), np.zeros(shape, bool)
-    position = np.zeros((*shape, 2), np.float32)
-    for row, (tokens, n) in enumerate(zip(batch, counts, strict=True)):
-        index[row, :n], level[row, :n], known[row, :n] = tokens.index, tokens.level, tokens.known
-        position[row, :n], real[row, :n], book[row, :n] = positions(tokens), True, book_of(tokens)
-    arrays = (index, level, known, book, position, real)
-    indices, levels, received, books, places, counted = (torch.from_numpy(a).to(codebook.device) for a in arrays)
-    code = look_up(levels, indices, books, codebook, coarse)
-    return TokenBatch(code, received, levels, books, places, None if real.all() else counted)
+def surest(holes: Tensor, left: Tensor, top: Tensor, share: float) -> Tensor:
+    """The surest of what is left, so that in each row `share` of all holes is filled; bool [B, N] all of them."""
+    wanted = (holes.sum(1) * share).ceil().long() - (holes & ~left).sum(1)
+    order = torch.where(left, top, -1.0).argsort(dim=1, descending=True, stable=True)
+    place = torch.empty_like(order).scatter_(1, order, torch.arange(order.shape[1]).expand_as(order))
+    return left & (place < wanted[:, None])
 
 
-def look_up(level: Tensor, index: Tensor, book: Tensor, codebook: Tensor, coarse: Sequence[SubCodebook]) -> Tensor:
-    """Codewords [..., D] of tokens, each from its own codebook; level, index, book int64 [...]."""
-    code = codebook[level, index]
-    for number in book.unique().tolist():
-        if number:
-            at = book == number
-            code[at] = coarse[number - 1].codewords[index[at]]
-    return code
+def frames_before(before: Sequence[Concealed | None], codebook: Tensor) -> Tensor | None:
+    """What the predictor sees of the frames before (of one grid): [B, C, h, w], or None if there are none."""
+    rows = [row for row, last in enumerate(before) if last is not None]
+    if not rows:
+        return None
+    maps = condition(latent_maps([last for last in before if last is not None], codebook.shape[-1]), 0)
+    seen = maps.new_zeros(len(before), *maps.shape[1:])
+    seen[rows] = maps
+    return seen.to(codebook.device)
 
 
-def distribution(predictor: Predictor, packed: TokenBatch, codebook: Tensor, level: int) -> tuple[Tensor, Tensor]:
-    """Logits for the holes of one level.
-
-    Returns:
-        where: bool [B, N], the holes of this level; logits: [M, K] in their raster order.
-    """
-    hidden = predictor(packed.code, packed.known, packed.level, packed.position, packed.real)
-    where = ~packed.known & (packed.level == level)
-    if packed.real is not None:
-        where &= packed.real
-    return where, predictor.logits(hidden[where], codebook[level], level)
-
-
-def expected_code(logits: Tensor, codebook: Tensor) -> Tensor:
-    """Mean codeword [M, D] of the distributions given by logits [M, K]; its length is its doubt."""
-    return logits.float().softmax(-1) @ codebook
-
-
-def _as_received(tokens: Tokens, codebook: Tensor, coarse: Sequence[SubCodebook]) -> NDArray[np.float32]:
-    level, index, book = (torch.from_numpy(a.astype(np.int64)) for a in (tokens.level, tokens.index, book_of(tokens)))
-    code: NDArray[np.float32] = look_up(level, index, book, codebook, coarse).numpy() * tokens.known[:, None]
-    return code
-
-
-def _neighbour_mean(tokens: Tokens, codebook: Tensor, coarse: Sequence[SubCodebook]) -> NDArray[np.float32]:
-    """Fill coarse holes from the coarse tokens around them, ring by ring (weights 1, diagonals 1/2)."""
-    code = _as_received(tokens, codebook, coarse)
-    at = np.flatnonzero(tokens.level == 0)
-    block = block_of(tokens)[at]
-    height, width = tokens.grid
-    grid = torch.zeros(1, code.shape[1] + 1, height * width)
-    vectors = np.concatenate([code, tokens.known[:, None]], axis=1)[at]
-    grid[0, :, torch.from_numpy(block)] = torch.from_numpy(vectors).float().T
-    grid = grid.view(1, -1, height, width)
-    kernel = torch.tensor([[0.5, 1.0, 0.5], [1.0, 0.0, 1.0], [0.5, 1.0, 0.5]]).expand(grid.shape[1], 1, 3, 3)
-    while True:
-        around = F.conv2d(grid, kernel, padding=1, groups=grid.shape[1])
-        new = (grid[:, -1:] == 0) & (around[:, -1:] > 0)
-        if not new.any():
-            break
-        grid = torch.where(new, around / around[:, -1:].clamp_min(1e-9), grid)
-    filled = grid[0, :-1].flatten(1).T.numpy()[block]
-    holes = ~tokens.known[at]
-    code[at[holes]] = filled[holes]
-    return code
-
-
-def _finish(
-    tokens: Tokens, code: NDArray[np.float32], codebook: Tensor, coarse: Sequence[SubCodebook], grey: bool
-) -> Concealed:
-    """Confidence from the length of the guess, index from its nearest codeword in the codebook of the hole."""
-    holes = np.flatnonzero(~tokens.known)
-    index, book = tokens.index.copy(), book_of(tokens)
-    for level, number in set(zip(tokens.level[holes].tolist(), book[holes].tolist(), strict=True)):
-        at = holes[(tokens.level[holes] == level) & (book[holes] == number)]
-        codewords = coarse[number - 1].codewords if number else codebook[level]
-        index[at] = nearest(torch.from_numpy(code[at]), codewords).numpy()
-    length = np.linalg.norm(code, axis=1).clip(0, 1)
-    confidence = np.where(tokens.known, 1.0, length).astype(np.float32)
-    return Concealed(replace(tokens, index=index), code, confidence, grey)
-
-
-def _guess(probability: Tensor, codewords: Tensor, method: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Codeword [M, D], confidence [M] and index [M] from distributions [M, K'] over codewords [K', D]."""
-    best = probability.argmax(-1)
-    code = codewords[best] if method == "argmax" else probability @ codewords
-    cosine = (F.normalize(code, dim=-1) * (probability @ F.normalize(codewords, dim=-1))).sum(-1)
-    return code, cosine.clamp(0, 1), best
-
-
-@torch.no_grad()
-def _predicted(
-    batch: Sequence[Tokens], predictor: Predictor, codebook: Tensor, method: str, coarse: Sequence[SubCodebook]
-) -> list[Concealed]:
-    packed = pack(batch, codebook, coarse)
-    code, confidence = packed.code * packed.known[..., None], packed.known.float()
-    index = torch.zeros_like(packed.level)
-    for level in range(len(codebook)):
-        where, logits = distribution(predictor, packed, codebook, level)
-        if not where.any():
-            continue
-        probability = logits.float().softmax(-1)
-        for number in packed.book[where].unique().tolist():
-            at = where & (packed.book == number)
-            chosen, codewords = probability[packed.book[where] == number], codebook[level]
-            if number:  # a sub-codeword is as probable as its members together
-                codewords, member = coarse[number - 1]
-                chosen = chosen.new_zeros(len(chosen), len(codewords)).index_add_(1, member, chosen)
-            code[at], confidence[at], index[at] = _guess(chosen, codewords, method)
+def _unpack(batch: Sequence[Tokens], code: Tensor, confidence: Tensor, index: Tensor) -> list[Concealed]:
     results, (indices, codes, sure) = [], (t.cpu().numpy() for t in (index, code, confidence))
     for row, tokens in enumerate(batch):
         n = len(tokens.level)
         guess = np.where(tokens.known, tokens.index, indices[row, :n]).astype(np.int32)
         results.append(Concealed(replace(tokens, index=guess), codes[row, :n], sure[row, :n]))
     return results
-
-
-def conceal(
-    batch: Sequence[Tokens],
-    predictor: Predictor,
-    codebook: Tensor,
-    method: str,
-    coarse: Sequence[SubCodebook] = (),
-) -> list[Concealed]:
-    """Fill the holes of pictures.
-
-    Args:
-        batch: Tokens of one or more pictures, any grids.
-        predictor: The masked transformer.
-        codebook: float32 [L, K, D].
-        method: One of `METHODS`.
-        coarse: Coarse codebooks of K/2, K/4, ... codewords.
-
-    Raises:
-        RequestError: If the method is unknown.
-    """
-    if method not in METHODS:
-        raise RequestError("conceal", "unknown method", method, f"Available: {', '.join(METHODS)}")
-    books = [SubCodebook(*(part.cpu() for part in book)) for book in coarse]
-    table = codebook.cpu()
-    if method in ("argmax", "expected"):
-        # Whole pictures need no transformer, and would only lengthen its padding.
-        holed = [tokens for tokens in batch if not tokens.known.all()]
-        guessed = iter(_predicted(holed, predictor, codebook, method, coarse) if holed else ())
-        received = partial(_finish, codebook=table, coarse=books, grey=False)
-        return [next(guessed) if not t.known.all() else received(t, _as_received(t, table, books)) for t in batch]
-    make = _neighbour_mean if method == "neighbour_mean" else _as_received
-    return [_finish(tokens, make(tokens, table, books), table, books, method == "none") for tokens in batch]

@@ -56,7 +56,8 @@ def condition(maps: LatentMaps, grid: int) -> Tensor:
     parts = [resample(maps.code[level], grid - level) for level in range(LEVELS)]
     parts += [resample(maps.present[level], grid - level) for level in range(LEVELS)]
     doubt = sum(resample(maps.confidence[level], grid - level) for level in range(LEVELS))
-    return torch.cat([*parts, torch.as_tensor(doubt)], dim=1)
+    # Joined along the last axis: channels last in memory, which the convolutions need not undo then.
+    return torch.cat([part.permute(0, 2, 3, 1) for part in (*parts, torch.as_tensor(doubt))], -1).permute(0, 3, 1, 2)
 
 
 def condition_channels(code_dim: int) -> int:
@@ -77,8 +78,7 @@ def latent_maps(batch: Sequence[Concealed], code_dim: int) -> LatentMaps:
             y, x = (positions(filled.tokens)[at] * (1 << level)).astype(np.intp).T
             vectors[row, y, x] = filled.code[at]
             there[row, y, x], sure[row, y, x] = 1.0, filled.confidence[at]
-        channels_first = torch.from_numpy(vectors).permute(0, 3, 1, 2)
-        code.append(channels_first)
+        code.append(torch.from_numpy(vectors).permute(0, 3, 1, 2))  # channels last in memory, as networks like it
         present.append(torch.from_numpy(there)[:, None])
         confidence.append(torch.from_numpy(sure)[:, None])
     return LatentMaps(code, present, confidence)

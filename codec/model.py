@@ -22,7 +22,7 @@ from torch import Tensor
 from codec import checkpoint
 from codec.bitstream import TokenSlice, assemble, encode_slices
 from codec.codebook import CODEWORDS, HISTOGRAM, SubCodebook, smaller_sizes, split_books, with_coarse_books
-from codec.conceal import conceal
+from codec.conceal import Concealer
 from codec.conceal_own import conceal_by_path, is_path
 from codec.config import BLOCK, CodecConfig
 from codec.decoder import Decoder
@@ -86,6 +86,7 @@ class Codec:
             network.requires_grad_(False).eval().to(choose_device(device))
         channels_last(whole)
         self.coarse_books = self._books(codewords)
+        self._concealer = Concealer(self.predictor, self.quantizer.codebook, self.coarse_books)
 
     def _books(self, codewords: Tensor) -> tuple[SubCodebook, ...]:
         """The smaller coarse codebooks, which must be as many as the tables know."""
@@ -182,16 +183,28 @@ class Codec:
         """The slices that arrived to tokens with holes, and the number of slices found damaged."""
         return assemble(grid, slices, self.tables, self.hash)
 
-    def conceal(self, tokens: Sequence[Tokens], method: str = "expected") -> list[Concealed]:
-        """Fill holes; see `codec.conceal` for the methods, `codec.conceal_own` for methods of your own."""
-        pixels = max((t.grid[0] * t.grid[1] * BLOCK**2 for t in tokens), default=1)
-        codebook = self.quantizer.codebook
-        books = self.coarse_books
+    def conceal(self, tokens: Sequence[Tokens], method: str = "expected", temporal: bool = False) -> list[Concealed]:
+        """Fill holes.
+
+        Args:
+            tokens: Pictures with holes.
+            method: See `codec.conceal`, and `codec.conceal_own` for methods of your own.
+            temporal: They are the frames of one film, in display order, and each looks back at the one before.
+
+        Raises:
+            RequestError: If the method is unknown.
+        """
         if is_path(method):
-            received = self.conceal(tokens, "zero")
-            return conceal_by_path(received, codebook.cpu(), books, method)
-        parts = (conceal(part, self.predictor, codebook, method, books) for part in _batches(tokens, pixels))
-        return [filled for part in parts for filled in part]
+            received, books = self.conceal(tokens, "zero"), self.coarse_books
+            return conceal_by_path(received, self.quantizer.codebook.cpu(), books, method)
+        if temporal:
+            return self.conceal_films([tokens], method)[0]
+        pixels = max((t.grid[0] * t.grid[1] * BLOCK**2 for t in tokens), default=1)
+        return [filled for part in _batches(tokens, pixels) for filled in self._concealer.fill(part, method)]
+
+    def conceal_films(self, films: Sequence[Sequence[Tokens]], method: str = "expected") -> list[list[Concealed]]:
+        """Fill the holes of several films of one length, frame after frame, the films side by side."""
+        return self._concealer.fill_streams(films, method)
 
     def complete(self, tokens: Tokens) -> tuple[Tokens, NDArray[np.float32]]:
         """Masked image model: tokens with some unknown to tokens with a guess for each.

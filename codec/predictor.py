@@ -3,12 +3,17 @@
     code, known -> embed --+-> layers (attention, SwiGLU) x L -> norm -> hidden [B, N, W]
     level ----------------/        ^                                        |
     position -> rotary angles -----+             codebook -> embed_code -> logits [.., K]
+    frame before -> convolutions -> added at each token's block
 
 Bidirectional, one pass (MaskGIT, arXiv 2202.04200; for recovery rather than generation, one pass
 suffices: Reparo, arXiv 2305.14135, section 3.3). Positions are 2-D axial rotary, in units of
 16x16 blocks, so any grid works, and tokens of mixed granularity form one sequence. Input and output
 are tied to the codebook through one small network of the codeword, not of its number: a codebook of
 another size needs no new weights. A hole is `known = False`; its reserved embedding lives in here.
+
+The frame before, received or itself concealed, comes in as its latent maps on the coarse grid. Two
+convolutions look two blocks around, so a motion of 32 pixels stays in sight (the context of Reparo,
+section 3.3, at one frame; its own guesses carry older ones on).
 """
 
 import math
@@ -18,6 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec.config import LEVELS, CodecConfig
+from codec.latents import condition_channels
+from codec.layers import channels_last
 
 ROTARY_BASE = 100.0  # wavelengths from 3 to 300 blocks, enough for 4800 pixels
 
@@ -34,6 +41,13 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary embedding (RoFormer, arXiv 2104.09864, section 3.2.2) of x [B, heads, N, head_dim]."""
     a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+
+
+def at_blocks(features: Tensor, position: Tensor) -> Tensor:
+    """Features [B, W, h, w] of a coarse grid at the blocks of tokens [B, N, 2] -> [B, N, W]."""
+    y, x = position.long().unbind(-1)
+    block = y * features.shape[3] + x
+    return features.flatten(2).mT.gather(1, block[..., None].expand(-1, -1, features.shape[1]))
 
 
 class Layer(nn.Module):
@@ -67,6 +81,21 @@ class Layer(nn.Module):
         return out
 
 
+class FrameBefore(nn.Module):
+    """Latent maps of the frame before [B, C, h, w] -> features [B, W, h, w]; zero at birth, and where nothing is."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.look = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+        self.look_on = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        nn.init.zeros_(self.look_on.weight)
+
+    def forward(self, before: Tensor) -> Tensor:
+        """No bias anywhere: a row without a frame before stays zero."""
+        seen: Tensor = self.look_on(F.silu(self.look(before)))
+        return seen
+
+
 class Predictor(nn.Module):
     """The masked transformer; see the module's diagram."""
 
@@ -78,11 +107,20 @@ class Predictor(nn.Module):
         self.embed_level = nn.Parameter(0.02 * torch.randn(LEVELS, width))
         self.embed_hole = nn.Parameter(0.02 * torch.randn(width))
         self.layers = nn.ModuleList(Layer(width, config.predictor_heads) for _ in range(config.predictor_layers))
+        self.before = channels_last(FrameBefore(condition_channels(config.code_dim), width))
         self.norm = nn.RMSNorm(width)
         self.query = nn.Linear(width, width)
         self.bias = nn.Parameter(torch.zeros(LEVELS, config.codes))
 
-    def forward(self, code: Tensor, known: Tensor, level: Tensor, position: Tensor, real: Tensor | None) -> Tensor:
+    def forward(
+        self,
+        code: Tensor,
+        known: Tensor,
+        level: Tensor,
+        position: Tensor,
+        real: Tensor | None,
+        before: Tensor | None = None,
+    ) -> Tensor:
         """What each token's surroundings say about it.
 
         Args:
@@ -91,12 +129,16 @@ class Predictor(nn.Module):
             level: int64 [B, N] in 0..2.
             position: float [B, N, 2], centre (y, x) in blocks.
             real: bool [B, N], False for padding; None if there is none.
+            before: float [B, C, h, w], `codec.latents.condition` of the frame before on the coarse
+                grid, zero in rows that have none; None if no row has one.
 
         Returns:
             hidden [B, N, W].
         """
         x = torch.where(known[..., None], self.embed_code(code), self.embed_hole)
         x = x + self.embed_level[level]
+        if before is not None:
+            x = x + at_blocks(self.before(before), position)
         angles = rotary_angles(position, self.head_dim)[:, None]
         cos, sin = angles.cos(), angles.sin()
         keys = None if real is None else real[:, None, None, :]

@@ -192,7 +192,8 @@ def train_predictor(args: argparse.Namespace) -> None:
     from codec.training import predictor
 
     recipe = replace(predictor.PredictorRecipe(), **_given(args))
-    print(predictor.train_predictor(args.data, args.out, args.tokenizer, recipe, args.resume, args.stop_after))
+    paths = (args.clips, args.start)
+    print(predictor.train_predictor(args.data, args.out, args.tokenizer, recipe, args.resume, args.stop_after, *paths))
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:

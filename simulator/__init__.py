@@ -42,7 +42,9 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     pacing           the packets of a frame, spread over time
     rate_loop        feedback in, bits a pixel for the next frame out
     rate             who decides how many bits a second: nobody, rate_gcc, rate_oracle
-    rate_gcc         by the growth of delay (rate_delay, rate_aimd) and by loss
+    rate_gcc         by the growth of delay and by loss
+    rate_delay       whether the delay grows
+    rate_aimd        up by little, down by much
     rate_oracle      by the channel's own bandwidth, ahead of time
     rate_budget      bits a second to bits a pixel, frame by frame
     packetizer       slices to packets and back, interleaved over frames
@@ -56,9 +58,18 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     delivery         what the network made of one frame
     channel          the models of a channel, and the link that strings them together
     channel.queue    how much waits before the bottleneck
+    channel.codel    the queue that drops at its exit
     channel.bandwidth how fast it sends
+    channel.outage   whether the path is up at all
     channel.loss     which packets vanish
+    channel.markov   losses with a memory
+    channel.corruption which bits arrive wrong
     channel.delay    how long the others take
+    channel.reorder  which packets skip the delay
+    channel.erasure  tokens lost although all packets arrive
+    channel.steps    a value that changes in time
+    channel.traces   readers of recorded losses, delays and rates
+    channel.fit      from a recorded loss to a Gilbert-Elliott channel
     channel.link     queue and bandwidth, then loss and other mishaps, then delay
     receiver         arrivals; asks for what is missing, and rebuilds it
     nack             requests: who is missing, whether asking is of use, their bytes

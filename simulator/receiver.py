@@ -134,7 +134,7 @@ class Receiver:
                 self._newest = (sequence, frame, packet)
                 if sequence > newest[0] + 1:
                     self._reveal(range(newest[0] + 1, sequence), now_ns)
-            elif sequence < newest[0]:
+            elif sequence < newest[0] and (sequence not in self._kept or sequence in self._mended):
                 self.reordered += 1
         if sequence not in self._kept:
             return self._keep(sequence, frame, packet, now_ns)

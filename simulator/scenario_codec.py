@@ -16,7 +16,8 @@ CODEC_OPTIONS = {
     **dict.fromkeys(STILLS, ("bpp", "quality")),
     **dict.fromkeys(VIDEOS, ("bpp", "keyframe_interval")),
 }
-METHODS = ("auto", "none", "zero", "neighbour_mean", "argmax", "expected", "copy_previous")
+GUESSES = ("neighbour_mean", "argmax", "expected", "iterative_2", "iterative_4", "iterative_8", "copy_previous")
+METHODS = ("auto", "none", "zero", *GUESSES)
 # What `auto` stands for: the best a codec has, and whether it looks at earlier frames.
 BEST = {
     "toy": ("neighbour_mean", False),
@@ -54,7 +55,7 @@ class Concealment(Section):
     method: str = Field(
         default="expected", description=f"{', '.join(METHODS)}, or package.module:function. auto: the codec's best."
     )
-    temporal: bool = Field(default=False, description="Guess from earlier frames too, where the codec can.")
+    temporal: bool = Field(default=False, description="Look at earlier frames too, where the codec can.")
 
     @field_validator("method")
     @classmethod

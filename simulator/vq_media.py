@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -101,7 +101,10 @@ class VqMedia:
     ) -> list[DecodedFrame]:
         """Slices that arrived to pictures; see `MediaCodec.decode`."""
         if temporal:
-            raise MediaError("concealment.temporal", "this codec has no temporal context", True, "Set it to false")
+            return self._decode_film(received, size, concealment)
+        if concealment == "copy_previous":
+            rule = "copy_previous looks at the frame before"
+            raise MediaError("concealment.temporal", rule, False, "Set it to true")
         return self.decode_each(received, size, [concealment])[concealment]
 
     def decode_each(
@@ -132,21 +135,46 @@ class VqMedia:
     def _decode_batch(
         self, received: Sequence[Sequence[Slice]], size: tuple[int, int], methods: Sequence[str]
     ) -> dict[str, list[DecodedFrame]]:
-        grid = (-(-size[0] // BLOCK), -(-size[1] // BLOCK))
-        arrived = [self._from_slices(grid, slices) for slices in received]
-        missing = [_tokens(got) - int(tokens.known.sum()) for got, (tokens, _) in zip(received, arrived, strict=True)]
+        arrived = self._arrived(received, size)
         made: dict[str, list[DecodedFrame]] = {}
         for method in sorted(methods, key=_rank):  # neighbours in METHODS feed a network the same
             try:
-                filled = self._codec.conceal([tokens for tokens, _ in arrived], method)
+                filled = self._codec.conceal([each.tokens for each in arrived], method)
             except CodecError as error:  # a method of the user's
                 raise MediaError(*error.args) from error
-            pictures = self._codec.decode(filled, size)
-            made[method] = [
-                DecodedFrame(picture, *_per_block(guess, method not in ("none", "zero")), guess, corrupt, lost)
-                for picture, guess, (_, corrupt), lost in zip(pictures, filled, arrived, missing, strict=True)
-            ]
+            made[method] = self._pictures(filled, arrived, size, method)
         return made
+
+    def _decode_film(
+        self, received: Sequence[Sequence[Slice]], size: tuple[int, int], method: str
+    ) -> list[DecodedFrame]:
+        """Frames of one film, each looking back at the one before it."""
+        arrived = self._arrived(received, size)
+        try:
+            filled = self._codec.conceal([each.tokens for each in arrived], method, temporal=True)
+        except CodecError as error:
+            raise MediaError(*error.args) from error
+
+        def make(rows: Sequence[int]) -> list[DecodedFrame]:
+            return self._pictures([filled[row] for row in rows], [arrived[row] for row in rows], size, method)
+
+        return self._side_by_side(make, range(len(filled)))
+
+    def _pictures(
+        self, filled: Sequence[Concealed], arrived: Sequence["_Arrived"], size: tuple[int, int], method: str
+    ) -> list[DecodedFrame]:
+        guesses = method not in ("none", "zero")
+        return [
+            DecodedFrame(picture, *_per_block(guess, guesses), guess, got.corrupt, got.lost)
+            for picture, guess, got in zip(self._codec.decode(filled, size), filled, arrived, strict=True)
+        ]
+
+    def _arrived(self, received: Sequence[Sequence[Slice]], size: tuple[int, int]) -> list["_Arrived"]:
+        grid = (-(-size[0] // BLOCK), -(-size[1] // BLOCK))
+        pairs = [(slices, *self._from_slices(grid, slices)) for slices in received]
+        return [
+            _Arrived(tokens, corrupt, _tokens(slices) - int(tokens.known.sum())) for slices, tokens, corrupt in pairs
+        ]
 
     def _from_slices(self, grid: tuple[int, int], slices: Sequence[Slice]) -> tuple[Tokens, int]:
         """Tokens with holes, where slices are missing or damaged and where tokens were erased; damaged slices."""
@@ -174,6 +202,14 @@ class VqMedia:
     def describe(self) -> dict[str, Any]:
         """Weights and their hash, for provenance."""
         return self._codec.describe()
+
+
+class _Arrived(NamedTuple):
+    """What is left of a frame: its tokens, its damaged slices, the tokens that these or an erasure took."""
+
+    tokens: Tokens
+    corrupt: int
+    lost: int
 
 
 def _rank(method: str) -> int:

@@ -9,5 +9,6 @@ tokenizer     encoder, codebooks and decoder
 token_maps    photographs as tokens
 codebooks     the smaller coarse codebooks
 export        from a run to weights that ship
+motion        pairs of pictures a frame apart
 predictor     the masked transformer
 """

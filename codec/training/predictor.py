@@ -10,12 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec import checkpoint
-from codec.conceal import distribution, expected_code, pack
+from codec.conceal import Concealer, frames_before
+from codec.config import BLOCK
 from codec.granularity import rank
+from codec.packing import pack
 from codec.predictor import Predictor
-from codec.tokens import Tokens, block_of, from_dense
+from codec.tokens import Tokens, block_of, from_dense, with_lost_blocks
 from codec.training.export import frozen_front
 from codec.training.masks import lost_blocks
+from codec.training.motion import motion_pool
 from codec.training.run import Run, autocast, average_weights, learning_rate
 from codec.training.token_maps import TokenMaps, token_pool
 
@@ -29,6 +32,9 @@ class PredictorRecipe:
         window: Side of an all-coarse picture in blocks.
         mixed_window: Side of a picture of mixed granularity in blocks.
         mixed_share: Share of steps on mixed granularity.
+        temporal_share: Share of steps with the frame before in sight.
+        guessed_share: Share of those pictures whose frame before had losses of its own.
+        unseen_share: Share of those pictures that see no frame before after all.
         peak_rate: Peak learning rate.
         vector_weight: Weight of the squared error of the expected codeword, beside cross-entropy.
         variants: Scaled or flipped copies of each photograph in the token pool.
@@ -40,6 +46,9 @@ class PredictorRecipe:
     window: int = 16
     mixed_window: int = 7
     mixed_share: float = 0.2
+    temporal_share: float = 0.35
+    guessed_share: float = 0.5
+    unseen_share: float = 0.2
     peak_rate: float = 1e-3
     vector_weight: float = 0.5
     variants: int = 1
@@ -47,53 +56,98 @@ class PredictorRecipe:
     seed: int = 1
 
 
-def window_tokens(
-    maps: TokenMaps, side: int, mixed: bool, rng: np.random.Generator
-) -> tuple[Tokens, NDArray[np.bool_]]:
-    """A window of blocks with a loss pattern.
+@dataclass(frozen=True)
+class Window:
+    """What one picture of a step is made of.
 
-    Returns:
-        The tokens, in which a lost block is one coarse token that holds its true index, and which
-        of them are known: bool [N].
+    Attributes:
+        tokens: A window of blocks; a lost block is one coarse token that holds its true index.
+        received: bool [N], which of them are known.
+        before: The same window a frame earlier, perhaps with losses of its own; or None.
     """
-    height, width = maps.indices[0].shape
-    y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+
+    tokens: Tokens
+    received: NDArray[np.bool_]
+    before: Tokens | None = None
+
+
+def window_tokens(
+    maps: TokenMaps, place: tuple[int, int], side: int, ratios: tuple[float, float, float], lost: NDArray[np.bool_]
+) -> Tokens:
+    """The blocks of a window [side, side] at `place`; lost blocks, bool [side^2], are coarse."""
+    y, x = place
     index = [m[y << i : (y + side) << i, x << i : (x + side) << i] for i, m in enumerate(maps.indices)]
-    fine, medium, coarse = rng.dirichlet((0.5, 1.0, 1.5)) if mixed else (0.0, 0.0, 1.0)
     quarters = rank(
         maps.block_density[y : y + side, x : x + side],
         maps.quarter_density[2 * y : 2 * (y + side), 2 * x : 2 * (x + side)],
-        (fine, medium, coarse),
+        ratios,
     )
-    lost = lost_blocks((side, side), rng)
     quarters[np.kron(lost.reshape(side, side), np.ones((2, 2), bool))] = 0
-    tokens = from_dense(index, quarters)
-    return tokens, ~lost[block_of(tokens)]
+    return from_dense(index, quarters)
+
+
+def draw_window(
+    now: TokenMaps,
+    before: TokenMaps | None,
+    side: int,
+    mixed: bool,
+    recipe: PredictorRecipe,
+    rng: np.random.Generator,
+) -> Window:
+    """A window at a random place with losses, and what came before it."""
+    height, width = now.indices[0].shape
+    place = (int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1)))
+    fine, medium, coarse = rng.dirichlet((0.5, 1.0, 1.5)) if mixed else (0.0, 0.0, 1.0)
+    lost = lost_blocks((side, side), rng)
+    tokens = window_tokens(now, place, side, (fine, medium, coarse), lost)
+    received = ~lost[block_of(tokens)]
+    if before is None or rng.random() < recipe.unseen_share:
+        return Window(tokens, received)
+    nothing = np.zeros(side * side, bool)
+    earlier = window_tokens(before, place, side, (fine, medium, coarse), nothing)
+    if rng.random() < recipe.guessed_share:
+        earlier = with_lost_blocks(earlier, lost_blocks((side, side), rng))
+    return Window(tokens, received, earlier)
 
 
 def step_loss(
-    predictor: Predictor,
-    codebook: Tensor,
-    batch: list[Tokens],
-    known: list[NDArray[np.bool_]],
-    vector_weight: float,
+    predictor: Predictor, codebook: Tensor, batch: list[Window], vector_weight: float
 ) -> tuple[Tensor, Tensor, float]:
     """Loss of one step on the holes (all coarse).
 
     Returns:
         Loss; cross-entropy in bits a token; share of holes guessed exactly.
     """
-    packed = pack(batch, codebook)
+    packed = pack([window.tokens for window in batch], codebook)
     truth = torch.zeros_like(packed.level)
-    for row, (tokens, received) in enumerate(zip(batch, known, strict=True)):
-        truth[row, : len(received)] = torch.from_numpy(tokens.index.astype(np.int64))
-        packed.known[row, : len(received)] = torch.from_numpy(received)
-    where, logits = distribution(predictor, packed, codebook, 0)
-    logits, target = logits.float(), truth[where]
+    for row, window in enumerate(batch):
+        count = len(window.received)
+        truth[row, :count] = torch.from_numpy(window.tokens.index.astype(np.int64))
+        packed.known[row, :count] = torch.from_numpy(window.received)
+    earlier = [window.before for window in batch]
+    filled = iter(Concealer(predictor, codebook).fill([tokens for tokens in earlier if tokens], "expected"))
+    before = frames_before([next(filled) if tokens else None for tokens in earlier], codebook)
+    where = ~packed.known & packed.counted
+    hidden = predictor(packed.code, packed.known, packed.level, packed.position, packed.real, before)
+    logits, target = predictor.logits(hidden[where], codebook[0], 0).float(), truth[where]
     entropy = F.cross_entropy(logits, target)
-    gap = (expected_code(logits, codebook[0]) - codebook[0][target]).square().sum(-1).mean()
+    gap = (logits.softmax(-1) @ codebook[0] - codebook[0][target]).square().sum(-1).mean()
     right = float((logits.argmax(-1) == target).float().mean())
     return entropy + vector_weight * gap, entropy.detach() / np.log(2), right
+
+
+def draw_batch(
+    still: list[TokenMaps], moving: list[tuple[TokenMaps, TokenMaps]], recipe: PredictorRecipe, step: int
+) -> tuple[list[Window], dict[str, float]]:
+    """The windows of a step, a pure function of (seed, step); and their kind, for the log."""
+    rng = np.random.default_rng((recipe.seed, step))
+    mixed = bool(rng.random() < recipe.mixed_share)
+    temporal = bool(moving) and bool(rng.random() < recipe.temporal_share)
+    side = recipe.mixed_window if mixed else recipe.window
+    chosen = rng.integers(len(moving if temporal else still), size=recipe.batch)
+    pairs = [moving[i] for i in chosen] if temporal else [(None, still[i]) for i in chosen]
+    windows = [draw_window(now, before, side, mixed, recipe, rng) for before, now in pairs]
+    return windows, {"mixed": float(mixed), "temporal": float(temporal)}
 
 
 def train_predictor(
@@ -103,6 +157,8 @@ def train_predictor(
     recipe: PredictorRecipe,
     resume: bool = False,
     stop_after: int | None = None,
+    clips_folder: Path | None = None,
+    start: Path | None = None,
 ) -> Path:
     """Train, and export the averaged weights into the run folder.
 
@@ -113,49 +169,39 @@ def train_predictor(
         recipe: Numbers of the run.
         resume: Continue the run in `run_folder`.
         stop_after: Pause after this step, with a checkpoint; the schedule stays that of the recipe.
+        clips_folder: Clips, for the frame before (beside a virtual camera over the photographs).
+        start: An exported predictor to begin from instead of random weights.
 
     Returns:
         Path of the exported predictor.
 
     Raises:
-        ImageError: If there are no photographs.
+        ImageError: If there are no photographs or clips.
         CheckpointError: If the run folder is taken, or weights cannot be read.
     """
     torch.manual_seed(recipe.seed)
     config, tensors, sha = checkpoint.load(tokenizer_weights, "tokenizer")
-    encoder, quantizer = frozen_front(config, tensors)
+    front = frozen_front(config, tensors)
+    codebook = front[1].codebook
     predictor, average = Predictor(config), Predictor(config)
+    if start is not None:
+        checkpoint.fill(predictor, checkpoint.load(start, "predictor")[1], start)
     average.load_state_dict(predictor.state_dict())
     average.requires_grad_(False)
     optimizer = torch.optim.AdamW(predictor.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.03, fused=True)
     run = Run(run_folder, {"model": predictor, "average": average, "optimizer": optimizer}, resume)
-    pool = token_pool(
-        run_folder / f"tokens-{sha.hex()[:12]}.pt",
-        encoder,
-        quantizer,
-        photographs_folder,
-        recipe.window,
-        recipe.variants,
-        recipe.seed,
+    name, side = sha.hex()[:12], recipe.window * BLOCK
+    still = token_pool(
+        run_folder / f"tokens-{name}.pt", *front, photographs_folder, recipe.window, recipe.variants, recipe.seed
     )
-    print(f"{len(pool)} token maps", flush=True)
-    device = torch.device("cpu")
+    moving = motion_pool(run_folder / f"motion-{name}.pt", *front, photographs_folder, clips_folder, side, recipe.seed)
+    print(f"{len(still)} token maps, {len(moving)} pairs", flush=True)
     while run.step < min(recipe.steps, stop_after or recipe.steps):
-        draw = np.random.default_rng((recipe.seed, run.step))
-        mixed = bool(draw.random() < recipe.mixed_share)
-        side = recipe.mixed_window if mixed else recipe.window
-        chosen = draw.integers(len(pool), size=recipe.batch)
-        windows = [window_tokens(pool[i], side, mixed, draw) for i in chosen]
+        windows, kind = draw_batch(still, moving, recipe, run.step)
         rate = learning_rate(run.step, recipe.steps, recipe.peak_rate, warmup=200)
         optimizer.param_groups[0]["lr"] = rate
-        with autocast(device):
-            loss, bits, right = step_loss(
-                predictor,
-                quantizer.codebook,
-                [t for t, _ in windows],
-                [k for _, k in windows],
-                recipe.vector_weight,
-            )
+        with autocast(torch.device("cpu")):
+            loss, bits, right = step_loss(predictor, codebook, windows, recipe.vector_weight)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(predictor.parameters(), 1.0)
@@ -163,16 +209,8 @@ def train_predictor(
         average_weights(average, predictor, min(0.998, (run.step + 1) / (run.step + 10)))
         run.step += 1
         if run.step % recipe.log_every == 0:
-            run.log(
-                {
-                    "rate": rate,
-                    "loss": loss.item(),
-                    "bits": bits.item(),
-                    "right": right,
-                    "mixed": float(mixed),
-                    "grad": norm.item(),
-                }
-            )
+            values = {"rate": rate, "loss": loss.item(), "bits": bits.item(), "right": right, "grad": norm.item()}
+            run.log(values | kind)
         run.save_if_due()
     run.save()
     path = run_folder / "predictor.safetensors"

@@ -16,8 +16,10 @@ from codec.quantizer import Quantizer
 from codec.training.data import load_photographs
 from codec.training.run import write_whole
 
-# Ratios (fine, medium, coarse) whose indices make the histograms: the regimes the codec is used in.
-HISTOGRAM_RATIOS = ((0.0, 0.0, 1.0), (0.0, 0.5, 0.5), (0.1, 0.4, 0.5), (0.3, 0.5, 0.2))
+# Ratios (fine, medium, coarse) whose indices make the histograms of the split blocks. Coarse tokens are
+# counted over whole pictures: mixed ones leave the flat blocks coarse, which would bias the table of the
+# rate that is used most.
+HISTOGRAM_RATIOS = ((0.0, 0.5, 0.5), (0.1, 0.4, 0.5), (0.3, 0.5, 0.2))
 
 
 @torch.no_grad()
@@ -71,20 +73,26 @@ def token_pool(
         ImageError: If there are no photographs.
     """
     if cache.exists():
-        return [TokenMaps(*(_arrays(part) for part in row)) for row in torch.load(cache, weights_only=True)]
+        return [from_rows(row) for row in torch.load(cache, weights_only=True)]
     least, rng = window * BLOCK, np.random.default_rng(seed)
     pool = [
         token_maps(encoder, quantizer, np.ascontiguousarray(variant(photograph, number, least, rng)))
         for photograph in load_photographs(folder, least)
         for number in range(variants)
     ]
-    rows = [(list(map(torch.from_numpy, m.indices)), *map(torch.from_numpy, m[1:])) for m in pool]
-    write_whole(cache, rows)
+    write_whole(cache, [to_rows(maps) for maps in pool])
     return pool
 
 
-def _arrays(part: Any) -> Any:
-    return [t.numpy() for t in part] if isinstance(part, list) else part.numpy()
+def to_rows(maps: TokenMaps) -> tuple[Any, ...]:
+    """Arrays as tensors, which can be stored."""
+    return (list(map(torch.from_numpy, maps.indices)), *map(torch.from_numpy, maps[1:]))
+
+
+def from_rows(rows: tuple[Any, ...]) -> TokenMaps:
+    """Inverse of `to_rows`."""
+    indices, block_density, quarter_density = rows
+    return TokenMaps([t.numpy() for t in indices], block_density.numpy(), quarter_density.numpy())
 
 
 def variant(photograph: NDArray[np.uint8], number: int, least: int, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -102,9 +110,9 @@ def histograms(pool: Iterable[TokenMaps], codes: int) -> NDArray[np.int32]:
     """How often each codeword is chosen at each level, int32 [L, K], plus one so that none is impossible."""
     counts = np.ones((LEVELS, codes), dtype=np.int64)
     for maps in pool:
+        counts[0] += np.bincount(maps.indices[0].ravel(), minlength=codes)
         for ratios in HISTOGRAM_RATIOS:
             quarters = rank(maps.block_density, maps.quarter_density, ratios)
-            present = (quarters[::2, ::2] == 0, quarters == 1, np.kron(quarters == 2, np.ones((2, 2))) > 0)
-            for level in range(LEVELS):
-                counts[level] += np.bincount(maps.indices[level][present[level]], minlength=codes)
+            for level, present in ((1, quarters == 1), (2, np.kron(quarters == 2, np.ones((2, 2))) > 0)):
+                counts[level] += np.bincount(maps.indices[level][present], minlength=codes)
     return counts.astype(np.int32)

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from codec import checkpoint
 from codec.codebook import nearest, smaller_sizes
-from codec.conceal import conceal
+from codec.conceal import Concealer
 from codec.config import LEVEL_NAMES, LEVELS, CodecConfig
 from codec.decoder import Decoder
 from codec.encoder import Encoder
@@ -58,6 +58,8 @@ class TokenizerRecipe:
         tune_from: Step from which the decoder is tuned on guesses, with a rate of its own.
         tune_rate: Learning rate there; falls in a straight line to zero at the end.
         tune_drop_share: `drop_share` from there on.
+        guessed_share: Share of the steps with a frozen encoder whose holes a predictor fills, if there is one; the
+            others leave them empty, and know the sub-codebooks.
         coarse_share: Share of crops that are all coarse, the regime of loss.
         small_share: Share of the all-coarse crops that take a sub-codebook of 8 to 512 codewords.
         drop_share: Share of crops with blocks dropped, so that the decoder knows holes.
@@ -78,6 +80,7 @@ class TokenizerRecipe:
     tune_from: int = 3300
     tune_rate: float = 2e-4
     tune_drop_share: float = 0.7
+    guessed_share: float = 0.75
     coarse_share: float = 0.6
     small_share: float = 0.3
     drop_share: float = 0.25
@@ -230,7 +233,7 @@ class TokenizerTraining:
         recipe = replace(self.recipe, drop_share=self.recipe.tune_drop_share) if tuning else self.recipe
         present, lost = sample_presence(crops, rng, recipe)
         nothing = x.new_zeros(())
-        if frozen and self.predictor is not None:
+        if frozen and self.predictor is not None and rng.random() < recipe.guessed_share:
             return self._guessed(features, present, lost, rng), nothing
         codes, commitment = features, nothing
         if step == self.recipe.quantize_from:
@@ -288,7 +291,8 @@ class TokenizerTraining:
             with_lost_blocks(from_dense([m[row] for m in index], quarters[row]), holes[row]) for row in range(len(lost))
         ]
         method = str(rng.choice(("expected", "zero", "argmax", "neighbour_mean"), p=(0.7, 0.1, 0.1, 0.1)))
-        return latent_maps(conceal(batch, self.predictor, quantizer.codebook, method), quantizer.codebook.shape[-1])
+        filled = Concealer(self.predictor, quantizer.codebook).fill(batch, method)
+        return latent_maps(filled, quantizer.codebook.shape[-1])
 
     def _losses(self, step: int, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Their weighted sum as `loss`, and each part."""

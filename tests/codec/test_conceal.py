@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 
 from codec.books import book_of
-from codec.conceal import METHODS, distribution, pack
+from codec.conceal import LOOKS_BACK, METHODS, ROUNDS, surest
 from codec.errors import RequestError
 from codec.latents import Concealed, latent_maps
+from codec.packing import pack
 from codec.rate import Packing
-from codec.tokens import Tokens, with_lost_blocks
+from codec.tokens import Tokens, block_of, with_lost_blocks
 from tests.codec.tiny import TINY, photograph, tiny_codec
 
 CODEC = tiny_codec()
@@ -127,10 +129,72 @@ def test_a_sub_codeword_is_as_probable_as_its_members_together() -> None:
     tokens = CODEC.encode(photograph(48, 48), codes=8)
     holed = with_lost_blocks(tokens, np.arange(9) == 4)
     packed = pack([holed], CODEC.quantizer.codebook, CODEC.coarse_books)
-    _, logits = distribution(CODEC.predictor, packed, CODEC.quantizer.codebook, 0)
-    p = logits[0].softmax(-1).numpy()
+    hidden = CODEC.predictor(packed.code, packed.known, packed.level, packed.position, None)
+    p = CODEC.predictor.logits(hidden[~packed.known], CODEC.quantizer.codebook[0], 0)[0].softmax(-1).numpy()
     words, member = (part.numpy() for part in CODEC.coarse_books[0])
     summed = np.array([p[member == i].sum() for i in range(8)])
     best, expected = (CODEC.conceal([holed], m)[0] for m in ("argmax", "expected"))
     assert best.tokens.index[4] == summed.argmax()
     np.testing.assert_allclose(expected.code[4], summed @ words, atol=1e-5)
+
+
+def film(count: int = 3, rate: float = 0.4, ratios: tuple[float, float, float] = (0.0, 0.0, 1.0)) -> list[Tokens]:
+    return [holes(ratios, rate, seed) for seed in range(count)]
+
+
+def test_a_copied_block_is_that_of_the_frame_before_split_or_not() -> None:
+    first, second = CODEC.encode(photograph(80, 96, 1), ratios=(0.2, 0.3, 0.5)), CODEC.encode(photograph(80, 96, 2))
+    lost = np.random.default_rng(4).random(30) < 0.5
+    before, after = CODEC.conceal([first, with_lost_blocks(second, lost)], "copy_previous", temporal=True)
+    at, was = lost[block_of(after.tokens)], lost[block_of(before.tokens)]
+    np.testing.assert_array_equal(after.tokens.level[at], before.tokens.level[was])
+    np.testing.assert_array_equal(after.code[at], before.code[was])
+    np.testing.assert_array_equal(after.tokens.known, ~at)
+    np.testing.assert_array_equal(after.code[~at], CODEC.conceal([second])[0].code[~lost])
+
+
+def test_the_first_frame_has_nothing_to_copy() -> None:
+    copied = CODEC.conceal(film(1), "copy_previous", temporal=True)[0]
+    assert not copied.code[~copied.tokens.known].any()
+    assert not copied.confidence[~copied.tokens.known].any()
+
+
+@pytest.mark.parametrize("method", LOOKS_BACK)
+def test_films_side_by_side_are_filled_as_each_alone(method: str) -> None:
+    films = [film(3, 0.3), film(3, 0.6)]
+    for alone, beside in zip(films, CODEC.conceal_films(films, method), strict=True):
+        for a, b in zip(CODEC.conceal(alone, method, temporal=True), beside, strict=True):
+            np.testing.assert_allclose(a.code, b.code, atol=1e-4)
+
+
+def test_the_past_changes_guesses_once_the_predictor_listens() -> None:
+    codec = tiny_codec()
+    torch.nn.init.normal_(codec.predictor.before.look_on.weight, generator=torch.Generator().manual_seed(1))
+    still = CODEC.encode(photograph(80, 96, 1))
+    frames = [still, with_lost_blocks(still, np.random.default_rng(2).random(30) < 0.4)]
+    alone, seeing = codec.conceal(frames)[1], codec.conceal(frames, temporal=True)[1]
+    assert np.abs(alone.code - seeing.code).max() > 1e-3
+    np.testing.assert_array_equal(alone.code[alone.tokens.known], seeing.code[seeing.tokens.known])
+
+
+@pytest.mark.parametrize("method", ROUNDS)
+def test_rounds_fill_every_hole_with_codewords(method: str) -> None:
+    filled = CODEC.conceal([holes(rate=0.7)], method)[0]
+    np.testing.assert_array_equal(filled.code, CODEC.quantizer.codebook[0].numpy()[filled.tokens.index])
+
+
+def test_the_surest_go_first_and_the_last_round_takes_all() -> None:
+    holes_ = torch.tensor([[True, True, True, False], [True, False, False, False]])
+    top = torch.tensor([[0.2, 0.9, 0.5, 0.0], [0.1, 0.0, 0.0, 0.0]])
+    first = surest(holes_, holes_, top, 0.3)
+    assert first.tolist() == [[False, True, False, False], [True, False, False, False]]
+    rest = surest(holes_, holes_ & ~first, top, 1.0)
+    assert rest.tolist() == [[True, False, True, False], [False] * 4]
+
+
+def test_one_pass_of_the_network_serves_all_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+    forward = CODEC.predictor.forward
+    monkeypatch.setattr(CODEC.predictor, "forward", lambda *a: passes.append(1) or forward(*a))
+    CODEC.conceal([holes((0.2, 0.3, 0.5))], "expected")
+    assert len(passes) == 1

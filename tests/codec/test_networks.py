@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from codec.conceal import pack
 from codec.decoder import Decoder
 from codec.encoder import Encoder
 from codec.latents import LatentMaps
+from codec.packing import pack
 from codec.predictor import Predictor
 from codec.quantizer import Quantizer
 from tests.codec.tiny import TINY, photograph, tiny_codec

@@ -77,7 +77,7 @@ def test_schema_prints_the_committed_schema(capsys: pytest.CaptureFixture[str]) 
         (["run", "no_such.yaml"], "no_such.yaml: no such scenario file. Here are: "),
         (["run", MAIN, "--set", "channel.loss.rate=1.5"], "a share is a number from 0 to 1, or from 0 %"),
         (["run", MAIN, "--set", "channel.loss.rte=0.1"], "unknown key. Did you mean rate?"),
-        (["run", MAIN, "--set", "concealment.temporal=true"], "this codec has no temporal context"),
+        (["run", MAIN, "--set", "concealment.method=copy_previous"], "looks at the frame before, got False. Set it"),
         (["run", MAIN, "--set", "nonsense"], "an override is key=value"),
         (["validate", MAIN, "--set", "codec.name=gif"], "codec.name: no codec of that name; there are toy, vq"),
         (["run", MAIN, *SETS, "--set", "concealment.method=expected"], "codec toy has none and neighbour_mean"),

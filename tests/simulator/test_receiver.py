@@ -6,12 +6,14 @@ from simpy import Environment
 from simulator import nack
 from simulator.channel import bandwidth, queue
 from simulator.channel.link import Link
+from simulator.encodings import Ready
 from simulator.fec import Protector
 from simulator.feedback import ReversePath
 from simulator.journey import account
 from simulator.ledger import Ledger
 from simulator.packetizer import RtpStream
 from simulator.playout import PlayoutBuffer
+from simulator.playout_delay import Fixed
 from simulator.receiver import Receiver
 from simulator.retransmit import History
 from simulator.scenario_protection import Fec, Nack
@@ -38,7 +40,7 @@ class Loop:
     def __init__(self, lost=(), frames=3, deadline_ms=200, delays=None, fec=None, feedback_loss=0.0, depth=1, **keys):
         env = self.env = Environment()
         self.told, self.packets, self.deliveries = [], [], []
-        playout = PlayoutBuffer(25, deadline_ms * MS)
+        playout = PlayoutBuffer(25, Fixed(deadline_ms * MS))
         self.ledger = Ledger(1, playout, self.packets.extend, self.deliveries.append)
         self.receiver = Receiver(env, playout, 5, depth, 40 * MS, fec=fec is not None)
         losses = Script([number in lost for number in range(10_000)])
@@ -46,10 +48,10 @@ class Loop:
         path = Link(env, queue.Infinite(), bandwidth.Infinite(), losses, delay, self.receiver.put)
         protector = Protector(fec, 1500, 6, 0) if fec else None
         rtp = RtpStream(25, 1500, 5, sequence=65530)
-        sender = Sender(env, film(frames), rtp, playout, self.ledger, path.put, depth, protector, History(7, 65535))
-        reverse = ReversePath(
-            env, Always(20 * MS), feedback_loss, Draws(generator(1, "feedback loss")), sender.requested
+        sender = Sender(
+            env, Ready(film(frames)), rtp, playout, self.ledger, path.put, depth, protector, History(7, 65535)
         )
+        reverse = ReversePath(env, Always(20 * MS), feedback_loss, Draws(generator(1, "feedback loss")), sender.told)
 
         def request(frame, message):
             self.told.append((env.now, frame, nack.parse(message)))

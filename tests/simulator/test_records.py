@@ -15,7 +15,7 @@ FRAMES = """
     bytes_header bytes_fec bytes_retransmitted bpp bpp_payload packets_sent packets_lost packets_late
     packets_recovered packets_corrupt tokens_total tokens_missing tokens_correct psnr_db ssim ms_ssim
     packets_fec packets_retransmitted packets_duplicate bytes_lost bytes_late bytes_recovered bytes_corrupt
-    bytes_duplicate bytes_feedback
+    bytes_duplicate bytes_feedback target_kbps bpp_asked
 """
 
 

@@ -146,7 +146,7 @@ def test_the_resolved_scenario_repeats_the_run(folder: Path, tmp_path: Path) -> 
 def test_provenance_says_what_made_the_result(folder: Path) -> None:
     told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     assert told["command"] == "python -m simulator run x.yaml" and told["version"] == "0.1.0"
-    assert told["codec"] == {"name": "toy", "version": 1, "model_hash": None}
+    assert told["codec"] == {"name": "toy", "version": 2, "model_hash": None}
     assert told["packages"]["numpy"] == np.__version__ and set(told["wall_s"]) == {
         "frames",
         "encode",

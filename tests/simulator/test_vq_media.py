@@ -109,12 +109,20 @@ def test_requests_the_codec_refuses_become_media_errors(weights: str) -> None:
         VqMedia(weights="nowhere")
 
 
-def test_an_unknown_method_or_temporal_context_is_refused(weights: str) -> None:
+def test_an_unknown_method_or_one_that_lacks_the_past_is_refused(weights: str) -> None:
     codec = VqMedia(weights=weights)
     with pytest.raises(MediaError, match="Available: none"):
         codec.decode([()], (64, 80), "magic", False)
     with pytest.raises(MediaError, match="temporal"):
-        codec.decode([()], (64, 80), "expected", True)
+        codec.decode([()], (64, 80), "copy_previous", False)
+
+
+def test_frames_of_a_film_look_back(weights: str) -> None:
+    codec = VqMedia(weights=weights)
+    sent = codec.encode(np.stack([FRAMES[0]] * 2), 4, "low_discrepancy")
+    whole, copied = codec.decode([sent[0].slices, sent[1].slices[1:]], (64, 80), "copy_previous", True)
+    assert np.array_equal(copied.guess.code, whole.guess.code)  # a still film is copied without loss
+    assert copied.tokens_lost == 0 and (copied.block_state == 1).sum() == sent[1].slices[0].tokens
 
 
 def test_measure_gives_the_columns_asked_for() -> None:
@@ -130,12 +138,13 @@ def test_neither_neighbours_nor_threads_nor_other_methods_change_a_bit(
     codec = VqMedia(weights=weights, ratios=(0.2, 0.3, 0.5))
     sent = codec.encode(FRAMES, 4, "low_discrepancy")
     holed = [frame.slices[1:] for frame in sent]
-    alone = {m: [codec.decode([slices], (64, 80), m, False)[0] for slices in holed] for m in METHODS}
+    methods = [method for method in METHODS if method != "copy_previous"]
+    alone = {m: [codec.decode([slices], (64, 80), m, False)[0] for slices in holed] for m in methods}
     with ThreadPoolExecutor(2) as two:
         monkeypatch.setattr("simulator.vq_media.threads", lambda: two)
-        shared = codec.decode_each(holed * 4, (64, 80), METHODS)
+        shared = codec.decode_each(holed * 4, (64, 80), methods)
         assert VqMedia(weights=weights, ratios=(0.2, 0.3, 0.5)).encode(FRAMES[1:], 4, "low_discrepancy") == sent[1:]
-    for method in METHODS:
+    for method in methods:
         for a, b in zip(alone[method] * 4, shared[method], strict=True):
             assert np.array_equal(a.picture, b.picture) and np.array_equal(a.confidence, b.confidence)
             assert np.array_equal(a.guess.code, b.guess.code)
@@ -147,7 +156,7 @@ def test_methods_that_ask_the_same_share_one_pass(weights: str, monkeypatch: pyt
         monkeypatch.setattr(network, "forward", _counted(network.forward, network, passes))
     codec = VqMedia(weights=weights)
     (sent,) = codec.encode(FRAMES[:1], 4, "low_discrepancy")
-    codec.decode_each([sent.slices[1:]], (64, 80), METHODS)
+    codec.decode_each([sent.slices[1:]], (64, 80), ["expected", "zero", "neighbour_mean", "argmax", "none"])
     assert passes == {Decoder: 4, Predictor: 1}, "none and zero share a picture, argmax and expected a guess"
 
 
