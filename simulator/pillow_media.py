@@ -9,6 +9,7 @@ lowest where even that is larger, as a real encoder would do. The tables have th
 """
 
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ BITS_RAW = 24  # of one pixel
 Slices = tuple[Slice, ...]
 
 
-class StillCodec:
+class StillCodec(ABC):
     """What the still-picture codecs share: options, search for the rate, counting.
 
     Args:
@@ -79,9 +80,9 @@ class StillCodec:
         budget_bytes = check_bpp(self._bpp if bpp is None else bpp) * frame.shape[0] * frame.shape[1] / 8
         return highest_within(lambda quality: self.compress(frame, slices, quality), self.qualities, budget_bytes)
 
+    @abstractmethod
     def compress(self, frame: NDArray[np.uint8], slices: int, quality: int) -> Slices:
         """One picture uint8 [H, W, 3] at one quality."""
-        raise NotImplementedError
 
     def count_correct(self, sent: EncodedFrame, decoded: DecodedFrame) -> int:
         """No token is guessed here: 0."""
@@ -97,9 +98,9 @@ class WholeCodec(StillCodec):
 
     format: str
 
+    @abstractmethod
     def options(self, quality: int) -> dict[str, Any]:
         """Pillow's keyword arguments at a quality."""
-        raise NotImplementedError
 
     def compress(self, frame: NDArray[np.uint8], slices: int, quality: int) -> Slices:
         """One picture uint8 [H, W, 3] to as few packets as it takes; `slices` is not used."""

@@ -234,7 +234,7 @@ def remember_last(network: torch.nn.Module) -> None:
     """Let a network answer a question that it was just asked from memory.
 
     `argmax` and `expected` ask the predictor for the same distribution, `none` and `zero` the decoder
-    for the same picture; and one question a level is asked of the predictor, which answers all at once.
+    for the same picture.
     """
     ask = network.forward
     last = threading.local()  # each thread asks its own questions
