@@ -133,6 +133,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     tokenizer.add_argument(
         "--predictor", type=Path, metavar="FILE", help="a predictor.safetensors: once the encoder rests, it fills holes"
     )
+    tokenizer.add_argument("--from", type=Path, dest="start", metavar="FILE", help="begin from this tokenizer")
     tokenizer.add_argument("--compile", action="store_true", help="a minute of compiling, then a fifth faster")
     predictor = networks.add_parser("predictor", help="the masked transformer that fills holes")
     predictor.add_argument(

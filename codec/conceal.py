@@ -121,8 +121,9 @@ class Concealer:
         guess = Guess.empty(packed.code)
         for at, probability, codewords in self.distributions(packed, seen):
             top, best = probability.max(-1)
-            code = probability @ codewords if mean else codewords[best]
-            cosine = (F.normalize(code, dim=-1) * (probability @ F.normalize(codewords, dim=-1))).sum(-1)
+            with torch.autocast(probability.device.type, enabled=False):  # what the decoder gets is never rounded
+                code = probability @ codewords if mean else codewords[best]
+                cosine = (F.normalize(code, dim=-1) * (probability @ F.normalize(codewords, dim=-1))).sum(-1)
             guess.code[at], guess.confidence[at], guess.index[at], guess.top[at] = code, cosine.clamp(0, 1), best, top
         return guess
 

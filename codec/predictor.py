@@ -50,6 +50,14 @@ def at_blocks(features: Tensor, position: Tensor) -> Tensor:
     return features.flatten(2).mT.gather(1, block[..., None].expand(-1, -1, features.shape[1]))
 
 
+class Norm(nn.RMSNorm):
+    """RMSNorm in the precision of its weight, under autocast too."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [..., W] of any float type -> [..., W]."""
+        return super().forward(x.to(self.weight.dtype))
+
+
 class Layer(nn.Module):
     """Pre-norm attention with normalised queries and keys, then SwiGLU."""
 
@@ -57,11 +65,11 @@ class Layer(nn.Module):
         super().__init__()
         hidden = 64 * math.ceil(width * 8 / 3 / 64)
         self.heads = heads
-        self.norm_attention = nn.RMSNorm(width)
-        self.norm_mlp = nn.RMSNorm(width)
+        self.norm_attention = Norm(width)
+        self.norm_mlp = Norm(width)
         self.qkv = nn.Linear(width, 3 * width, bias=False)
-        self.query_norm = nn.RMSNorm(width // heads)
-        self.key_norm = nn.RMSNorm(width // heads)
+        self.query_norm = Norm(width // heads)
+        self.key_norm = Norm(width // heads)
         self.out = nn.Linear(width, width, bias=False)
         self.gate_up = nn.Linear(width, 2 * hidden, bias=False)
         self.down = nn.Linear(hidden, width, bias=False)
@@ -108,7 +116,7 @@ class Predictor(nn.Module):
         self.embed_hole = nn.Parameter(0.02 * torch.randn(width))
         self.layers = nn.ModuleList(Layer(width, config.predictor_heads) for _ in range(config.predictor_layers))
         self.before = channels_last(FrameBefore(condition_channels(config.code_dim), width))
-        self.norm = nn.RMSNorm(width)
+        self.norm = Norm(width)
         self.query = nn.Linear(width, width)
         self.bias = nn.Parameter(torch.zeros(LEVELS, config.codes))
 

@@ -174,8 +174,9 @@ def train_tokenizer(args: argparse.Namespace) -> None:
     from codec.training import tokenizer
 
     recipe = replace(tokenizer.TokenizerRecipe(), compile=args.compile, **_given(args))
+    paths = (args.predictor, args.start)
     tokenizer.train_tokenizer(
-        args.data, args.out, args.squeeze, recipe, CodecConfig(), args.resume, args.stop_after, args.predictor
+        args.data, args.out, args.squeeze, recipe, CodecConfig(), args.resume, args.stop_after, *paths
     )
     print(args.out / "tokenizer.safetensors")
 

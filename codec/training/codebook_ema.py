@@ -48,6 +48,14 @@ class CodebookEma(nn.Module):
         self.total[level] = codebook * count[:, None]
 
     @torch.no_grad()
+    def start(self, codebook: Tensor, histogram: Tensor) -> None:
+        """Averages as if codebook [L, K, D] had been used as the histogram [L, K] says, once a codeword in the mean."""
+        share = histogram / histogram.sum(-1, keepdim=True)
+        self.count.copy_(share * histogram.shape[-1])
+        self.total.copy_(codebook * self.count[..., None])
+        self.usage.copy_(share)
+
+    @torch.no_grad()
     def update(self, level: int, z: Tensor, index: Tensor, codebook: Tensor, step: int) -> None:
         """One averaging step from z [N, D] and its indices [N]; restarts dead codes now and then."""
         if len(z) == 0:

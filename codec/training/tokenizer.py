@@ -190,6 +190,15 @@ class TokenizerTraining:
             self.model.encoder.compile()
             self.model.decoder.compile()
 
+    def start(self, path: Path) -> None:
+        """Begin from an exported tokenizer: no k-means, and all losses from the first step."""
+        _, tensors, _ = checkpoint.load(path, "tokenizer")
+        kept = {name: t for name, t in tensors.items() if name.split(".")[0] in ("encoder", "quantizer", "decoder")}
+        checkpoint.fill(self.model, kept, path)
+        self.average.load_state_dict(self.model.state_dict())
+        self.ema.start(self.model.quantizer.codebook, tensors["histogram"].float())
+        self.recipe = replace(self.recipe, quantize_from=-1, perceptual_from=0, adversarial_from=0)
+
     def parts(self) -> dict[str, Any]:
         """All that a checkpoint holds, by name."""
         names = ("model", "average", "critic", "ema", "optimizer", "critic_optimizer")
@@ -334,6 +343,7 @@ def train_tokenizer(
     resume: bool = False,
     stop_after: int | None = None,
     predictor_weights: Path | None = None,
+    start: Path | None = None,
 ) -> Tokenizer:
     """Train, export the averaged weights into the run folder, and return them.
 
@@ -346,6 +356,7 @@ def train_tokenizer(
         resume: Continue the run in `run_folder`.
         stop_after: Pause after this step, with a checkpoint; the schedule stays that of the recipe.
         predictor_weights: An exported predictor; once the encoder is frozen, it fills the holes.
+        start: An exported tokenizer to begin from instead of random weights.
 
     Raises:
         ImageError: If there are no photographs.
@@ -355,6 +366,8 @@ def train_tokenizer(
     perceptual = None if perceptual_weights is None else Squeeze(perceptual_weights)
     predictor = None if predictor_weights is None else load_predictor(predictor_weights)
     training = TokenizerTraining(recipe, config, perceptual, predictor)
+    if start is not None:
+        training.start(start)
     run = Run(run_folder, training.parts(), resume)
     photographs = load_photographs(photographs_folder, recipe.size)
     clock, since = time.perf_counter(), run.step

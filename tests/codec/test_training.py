@@ -58,6 +58,17 @@ def test_a_resumed_predictor_run_equals_one_without_a_pause(photographs: Path, t
     assert checkpoint.load(whole, "predictor")[2] == checkpoint.load(resumed, "predictor")[2]  # hashes
 
 
+def test_a_run_from_exported_weights_begins_with_them(photographs: Path, tmp_path: Path) -> None:
+    train_tokenizer(photographs, tmp_path / "first", None, RECIPE, TINY)
+    exported = tmp_path / "first" / "tokenizer.safetensors"
+    frozen = replace(RECIPE, steps=1, peak_rate=0.0, tune_from=9)
+    again = train_tokenizer(photographs, tmp_path / "again", None, frozen, TINY, start=exported).state_dict()
+    kept = checkpoint.load(exported, "tokenizer")[1]
+    assert all(torch.equal(again[name], kept[name]) for name in again if name.startswith(("encoder.", "decoder.")))
+    moved = (again["quantizer.codebook"] - kept["quantizer.codebook"]).abs().max()
+    assert moved < 0.1, "codewords go on from where they were: no k-means from one batch"
+
+
 def test_a_run_is_never_started_over_another(photographs: Path, tmp_path: Path) -> None:
     train_tokenizer(photographs, tmp_path / "run", None, replace(RECIPE, steps=1), TINY)
     with pytest.raises(CheckpointError, match="this folder holds a run.*--resume"):
