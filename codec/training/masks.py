@@ -1,4 +1,4 @@
-"""Which blocks a training picture loses: what packetizer and channel do, from 5 to 100 %."""
+"""What a training picture lacks: blocks lost, as packetizer and channel do (5 to 100 %); tokens not coded yet."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,3 +31,14 @@ def lost_blocks(grid: tuple[int, int], rng: np.random.Generator) -> NDArray[np.b
             mask[start : start + int(rng.integers(1, max(count // 4, 2)))] = True
         return mask
     return np.ones(count, dtype=bool)
+
+
+def coded_tokens(count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw which of a picture's tokens are coded by now, bool [count]; at least one is not.
+
+    A slice that is a 1/s of the picture knows from nothing to 1/s of it; half of the draws are s = 1.
+    """
+    slices = int(rng.choice((1, 1, 1, 2, 4, 8)))
+    known = rng.random(count) < rng.random() / slices
+    known[rng.integers(count)] = False
+    return known

@@ -17,7 +17,7 @@ from codec.packing import pack
 from codec.predictor import Predictor
 from codec.tokens import Tokens, block_of, from_dense, with_lost_blocks
 from codec.training.export import frozen_front
-from codec.training.masks import lost_blocks
+from codec.training.masks import coded_tokens, lost_blocks
 from codec.training.motion import motion_pool
 from codec.training.run import Run, autocast, average_weights, learning_rate
 from codec.training.token_maps import TokenMaps, token_pool
@@ -35,6 +35,8 @@ class PredictorRecipe:
         temporal_share: Share of steps with the frame before in sight.
         guessed_share: Share of those pictures whose frame before had losses of its own.
         unseen_share: Share of those pictures that see no frame before after all.
+        coding_share: Share of pictures that miss single tokens of all levels, as the entropy model `context`
+            asks (codec/context_model.py), instead of lost blocks.
         peak_rate: Peak learning rate.
         vector_weight: Weight of the squared error of the expected codeword, beside cross-entropy.
         variants: Scaled or flipped copies of each photograph in the token pool.
@@ -45,10 +47,11 @@ class PredictorRecipe:
     batch: int = 16
     window: int = 16
     mixed_window: int = 7
-    mixed_share: float = 0.2
+    mixed_share: float = 0.3
     temporal_share: float = 0.35
     guessed_share: float = 0.5
     unseen_share: float = 0.2
+    coding_share: float = 0.4
     peak_rate: float = 1e-3
     vector_weight: float = 0.5
     variants: int = 1
@@ -61,7 +64,7 @@ class Window:
     """What one picture of a step is made of.
 
     Attributes:
-        tokens: A window of blocks; a lost block is one coarse token that holds its true index.
+        tokens: A window of blocks; a lost block is one coarse token, and every hole holds its true index.
         received: bool [N], which of them are known.
         before: The same window a frame earlier, perhaps with losses of its own; or None.
     """
@@ -94,16 +97,16 @@ def draw_window(
     recipe: PredictorRecipe,
     rng: np.random.Generator,
 ) -> Window:
-    """A window at a random place with losses, and what came before it."""
+    """A window at a random place with losses, or tokens not coded yet, and what came before it."""
     height, width = now.indices[0].shape
     place = (int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1)))
     fine, medium, coarse = rng.dirichlet((0.5, 1.0, 1.5)) if mixed else (0.0, 0.0, 1.0)
-    lost = lost_blocks((side, side), rng)
+    coding, nothing = rng.random() < recipe.coding_share, np.zeros(side * side, bool)
+    lost = nothing if coding else lost_blocks((side, side), rng)
     tokens = window_tokens(now, place, side, (fine, medium, coarse), lost)
-    received = ~lost[block_of(tokens)]
+    received = coded_tokens(len(tokens), rng) if coding else ~lost[block_of(tokens)]
     if before is None or rng.random() < recipe.unseen_share:
         return Window(tokens, received)
-    nothing = np.zeros(side * side, bool)
     earlier = window_tokens(before, place, side, (fine, medium, coarse), nothing)
     if rng.random() < recipe.guessed_share:
         earlier = with_lost_blocks(earlier, lost_blocks((side, side), rng))
@@ -113,7 +116,7 @@ def draw_window(
 def step_loss(
     predictor: Predictor, codebook: Tensor, batch: list[Window], vector_weight: float
 ) -> tuple[Tensor, Tensor, float]:
-    """Loss of one step on the holes (all coarse).
+    """Loss of one step on the holes, of all levels together.
 
     Returns:
         Loss; cross-entropy in bits a token; share of holes guessed exactly.
@@ -129,10 +132,14 @@ def step_loss(
     before = frames_before([next(filled) if tokens else None for tokens in earlier], codebook)
     where = ~packed.known & packed.counted
     hidden = predictor(packed.code, packed.known, packed.level, packed.position, packed.real, before)
-    logits, target = predictor.logits(hidden[where], codebook[0], 0).float(), truth[where]
-    entropy = F.cross_entropy(logits, target)
-    gap = (logits.softmax(-1) @ codebook[0] - codebook[0][target]).square().sum(-1).mean()
-    right = float((logits.argmax(-1) == target).float().mean())
+    entropy, gap, right, holes = hidden.new_zeros(()), hidden.new_zeros(()), 0.0, int(where.sum())
+    for level in packed.level[where].unique().tolist():
+        at = where & (packed.level == level)
+        logits, target = predictor.logits(hidden[at], codebook[level], level).float(), truth[at]
+        mean = logits.softmax(-1) @ codebook[level]
+        entropy = entropy + F.cross_entropy(logits, target, reduction="sum") / holes
+        gap = gap + (mean - codebook[level][target]).square().sum() / holes
+        right += float((logits.argmax(-1) == target).sum()) / holes
     return entropy + vector_weight * gap, entropy.detach() / np.log(2), right
 
 
