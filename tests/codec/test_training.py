@@ -10,13 +10,15 @@ from PIL import Image
 
 from codec import checkpoint
 from codec.errors import CheckpointError, ImageError
+from codec.predictor import Predictor
 from codec.training.codebook_ema import CodebookEma
 from codec.training.data import batch, load_photographs
 from codec.training.export import export_tokenizer
 from codec.training.losses import PatchDiscriminator, discriminator_hinge, distortion
-from codec.training.masks import lost_blocks
-from codec.training.predictor import PredictorRecipe, train_predictor
+from codec.training.masks import coded_tokens, lost_blocks
+from codec.training.predictor import PredictorRecipe, draw_window, step_loss, train_predictor
 from codec.training.run import learning_rate
+from codec.training.token_maps import TokenMaps
 from codec.training.tokenizer import TokenizerRecipe, train_tokenizer
 from tests.codec.tiny import TINY, photograph, tiny_tensors
 
@@ -112,6 +114,27 @@ def test_losses_cover_five_to_hundred_percent() -> None:
     rng = np.random.default_rng(0)
     shares = np.array([lost_blocks((16, 16), rng).mean() for _ in range(500)])
     assert shares.min() < 0.1 and (shares == 1).any() and 0.3 < shares.mean() < 0.6
+
+
+def test_a_coder_knows_from_nothing_to_nearly_all_and_never_all() -> None:
+    rng = np.random.default_rng(0)
+    shares = [coded_tokens(200, rng).mean() for _ in range(400)]
+    assert min(shares) < 0.01 and 0.9 < max(shares) < 1
+    assert not coded_tokens(1, rng).any()
+
+
+def test_tokens_that_a_coder_lacks_keep_their_level_and_every_level_learns() -> None:
+    rng = np.random.default_rng(0)
+    index = [rng.integers(0, TINY.codes, (6 << level, 6 << level)) for level in range(3)]
+    maps = TokenMaps([m.astype(np.int16) for m in index], *(rng.random((n, n)).astype(np.float32) for n in (6, 12)))
+    recipe = replace(SHORT, coding_share=1.0)
+    windows = [draw_window(maps, None, 4, True, recipe, rng) for _ in range(8)]
+    missing = np.concatenate([window.tokens.level[~window.received] for window in windows])
+    assert set(missing.tolist()) == {0, 1, 2}
+    predictor = Predictor(TINY)
+    loss, _, _ = step_loss(predictor, torch.randn(3, TINY.codes, TINY.code_dim), windows, 0.5)
+    loss.backward()
+    assert predictor.bias.grad is not None and (predictor.bias.grad.abs().sum(1) > 0).all()
 
 
 def test_kmeans_puts_codewords_on_the_clusters_and_restart_revives_dead_ones() -> None:
