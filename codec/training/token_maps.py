@@ -96,13 +96,17 @@ def from_rows(rows: tuple[Any, ...]) -> TokenMaps:
 
 
 def variant(photograph: NDArray[np.uint8], number: int, least: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Variant 0 is the photograph; others are scaled by 0.6 to 1 (never below `least`), every second flipped."""
+    """Variant 0 is the photograph; others are scaled by 0.6 to 1, shifted by up to a block, every second flipped.
+
+    No side falls below `least`.
+    """
     if number == 0:
         return photograph
     height, width = photograph.shape[:2]
     scale = max(float(rng.uniform(0.6, 1.0)), least / min(height, width))
     size = (max(round(width * scale), least), max(round(height * scale), least))
-    scaled = np.asarray(Image.fromarray(photograph).resize(size, Image.Resampling.LANCZOS))
+    y, x = (int(rng.integers(min(BLOCK, side - least + 1))) for side in (size[1], size[0]))
+    scaled = np.asarray(Image.fromarray(photograph).resize(size, Image.Resampling.LANCZOS))[y:, x:]
     return scaled[:, ::-1] if number % 2 else scaled
 
 
