@@ -195,7 +195,7 @@ def train_predictor(
         checkpoint.fill(predictor, checkpoint.load(start, "predictor")[1], start)
     average.load_state_dict(predictor.state_dict())
     average.requires_grad_(False)
-    optimizer = torch.optim.AdamW(predictor.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.03, fused=True)
+    optimizer = torch.optim.AdamW(predictor.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.1, fused=True)
     run = Run(run_folder, {"model": predictor, "average": average, "optimizer": optimizer}, resume)
     name, side = sha.hex()[:12], recipe.window * BLOCK
     still = token_pool(
