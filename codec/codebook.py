@@ -8,12 +8,14 @@ a guess, a shorter vector says that less is known.
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 SIZES = (8, 16, 32, 64, 128, 256, 512)
 CODEWORDS, HISTOGRAM = "coarse_codewords", "coarse_histogram"  # names in a file of weights
 ITERATIONS = 30
+ROWS_AT_ONCE = 512  # of 1024 products each: 2 MB
 
 
 class SubCodebook(NamedTuple):
@@ -34,7 +36,21 @@ def nearest(z: Tensor, codewords: Tensor) -> Tensor:
     >>> nearest(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0], [0.5, 0.0]])).tolist()
     [1]
     """
-    return (z @ codewords.T - 0.5 * codewords.square().sum(-1)).argmax(-1)
+    return most_alike(z, codewords, 0.5 * codewords.square().sum(-1))
+
+
+def most_alike(z: Tensor, codewords: Tensor, handicap: Tensor | float = 0.0) -> Tensor:
+    """Index of the codeword of the largest product with z, less its handicap [K']: int64 [...].
+
+    In fp32 under autocast too. A few rows at a time, while they are in the cache, and by NumPy on a CPU: that is five
+    times as fast as torch's `argmax` of all.
+    """
+    rows = z.detach().reshape(-1, z.shape[-1])
+    with torch.autocast(z.device.type, enabled=False):
+        scores = (part @ codewords.T - handicap for part in rows.split(ROWS_AT_ONCE))
+        if z.device.type != "cpu":
+            return torch.cat([score.argmax(-1) for score in scores]).reshape(z.shape[:-1])
+        return torch.from_numpy(np.concatenate([s.numpy().argmax(-1) for s in scores])).reshape(z.shape[:-1])
 
 
 @torch.no_grad()

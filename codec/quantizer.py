@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from codec.codebook import most_alike
 from codec.config import LEVELS, CodecConfig
 
 
@@ -31,7 +32,7 @@ class Quantizer(nn.Module):
         Returns:
             int64 [B, h, w] in [0, K).
         """
-        return torch.einsum("bdhw,kd->bhwk", z, self.codebook[level]).argmax(-1)
+        return most_alike(z.permute(0, 2, 3, 1), self.codebook[level])
 
     def lookup(self, level: int, index: Tensor) -> Tensor:
         """Codewords [B, D, h, w] of indices int64 [B, h, w]."""

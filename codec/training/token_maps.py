@@ -14,7 +14,7 @@ from codec.encoder import Encoder
 from codec.granularity import density, grey, rank
 from codec.quantizer import Quantizer
 from codec.training.data import load_photographs
-from codec.training.run import write_whole
+from codec.training.run import autocast, write_whole
 
 # Ratios (fine, medium, coarse) whose indices make the histograms of the split blocks. Coarse tokens are
 # counted over whole pictures: mixed ones leave the flat blocks coarse, which would bias the table of the
@@ -24,9 +24,10 @@ HISTOGRAM_RATIOS = ((0.0, 0.5, 0.5), (0.1, 0.4, 0.5), (0.3, 0.5, 0.2))
 
 @torch.no_grad()
 def index_maps(encoder: Encoder, quantizer: Quantizer, frames: NDArray[np.uint8]) -> list[NDArray[np.int16]]:
-    """Indices of all levels for frames [B, H, W, 3]: int16 [B, h_l, w_l] each."""
+    """Indices of all levels for frames [B, H, W, 3], from bf16 where that is fast: int16 [B, h_l, w_l] each."""
     x = torch.tensor(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
-    features = encoder(x.contiguous(memory_format=torch.channels_last))
+    with autocast(torch.device("cpu")):
+        features = [z.float() for z in encoder(x.contiguous(memory_format=torch.channels_last))]
     return [quantizer.nearest(level, z).numpy().astype(np.int16) for level, z in enumerate(features)]
 
 
