@@ -79,12 +79,13 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, real: Tensor | None) -> Tensor:
         """x [B, N, W] -> [B, N, W]; `real` bool [B, 1, 1, N] masks padding out of the keys."""
         batch, count, width = x.shape
-        qkv = self.qkv(self.norm_attention(x)).view(batch, count, 3, self.heads, width // self.heads)
+        low = self.qkv.weight.dtype  # of products; x, norms and rotation keep fp32 (codec/precision.py)
+        qkv = self.qkv(self.norm_attention(x).to(low)).view(batch, count, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         q, k = rotate(self.query_norm(q), cos, sin), rotate(self.key_norm(k), cos, sin)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=real)
+        mixed = F.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v, attn_mask=real)
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, count, width))
-        gate, up = self.gate_up(self.norm_mlp(x)).chunk(2, dim=-1)
+        gate, up = self.gate_up(self.norm_mlp(x).to(low)).chunk(2, dim=-1)
         out: Tensor = x + self.down(F.silu(gate) * up)
         return out
 
@@ -100,7 +101,7 @@ class FrameBefore(nn.Module):
 
     def forward(self, before: Tensor) -> Tensor:
         """No bias anywhere: a row without a frame before stays zero."""
-        seen: Tensor = self.look_on(F.silu(self.look(before)))
+        seen: Tensor = self.look_on(F.silu(self.look(before.to(self.look.weight.dtype))))
         return seen
 
 
