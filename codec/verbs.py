@@ -69,7 +69,7 @@ def decode(args: argparse.Namespace) -> None:
         if out is not None and out.suffix.lower() != ".png":
             raise RequestError(str(out), "pictures are written as PNG", out.suffix, "Let the name end in .png")
     _read(args.file)  # a damaged file is told before weights are loaded
-    codec = Codec.load(args.weights)
+    codec = Codec.load(args.weights, precision=args.precision)
     file = _read(args.file, codec)
     absent = sorted(set(args.drop_slices) - set(range(len(file.slices))))
     if absent:
@@ -105,7 +105,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
     evaluation.check_out(args.out)
     judge = Judge(None if args.squeeze is None else Squeeze(args.squeeze))
-    codec = Codec.load(args.weights)
+    codec = Codec.load(args.weights, precision=args.precision)
     if args.loss is None:
         names, rates = _flat(args.codecs, CODECS), _flat(args.bpp, RATES)
         done = evaluation.evaluate_rates(codec, args.folder, names, rates, judge, _say)
@@ -143,6 +143,20 @@ def info(args: argparse.Namespace) -> None:
         facts = _facts(_read(args.file), args.file.stat().st_size)
     for name, value in facts.items():
         print(f"{name:<18} {value}")
+
+
+def bench(args: argparse.Namespace) -> None:
+    """Time and memory of each task."""
+    from codec import bench as benchmark
+    from codec.evaluate import check_out
+    from codec.files import write_atomically
+
+    check_out(args.out)
+    options = benchmark.Options(args.weights, args.device, args.precision, args.threads, args.repeats)
+    table = benchmark.bench(options)
+    print(benchmark.words(table))
+    if args.out is not None:
+        write_atomically(args.out, table.to_csv(index=False).encode())
 
 
 def _facts(file: "VqsFile", size_bytes: int) -> dict[str, Any]:
