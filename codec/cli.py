@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from codec import examples, verbs
-from codec.arguments import numbers, parts, positive, rate, rates, ratios, share, shares
+from codec.arguments import count, numbers, parts, positive, rate, rates, ratios, share, shares
 from codec.errors import CodecError
 
 
@@ -169,6 +169,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     codebooks.add_argument("data", type=Path, metavar="DATA_DIR", help="photographs, searched recursively")
     codebooks.add_argument("--tokenizer", type=Path, required=True, metavar="FILE", help="its tokenizer.safetensors")
     codebooks.add_argument("--out", type=Path, required=True, metavar="FILE", help="the tokenizer.safetensors to write")
+    codebooks.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: tunes for them too")
+    codebooks.add_argument(
+        "--tune-steps", type=count, default=280, metavar="N", help="of gradient descent after k-means (default 280)"
+    )
     codebooks.set_defaults(verb=verbs.train_codebooks)
     for network, verb in ((tokenizer, verbs.train_tokenizer), (predictor, verbs.train_predictor)):
         network.add_argument("data", type=Path, metavar="DATA_DIR", help="photographs, searched recursively")

@@ -196,10 +196,12 @@ def train_tokenizer(args: argparse.Namespace) -> None:
 
 
 def train_codebooks(args: argparse.Namespace) -> None:
-    """Cluster, count, write a copy of the weights."""
+    """Cluster, tune, count, write a copy of the weights."""
+    from codec.training.codebook_tuning import TuningRecipe
     from codec.training.export import train_codebooks
 
-    print(f"{args.out}: sha256 {train_codebooks(args.tokenizer, args.data, args.out)}")
+    recipe = TuningRecipe(args.tune_steps) if args.tune_steps else None
+    print(f"{args.out}: sha256 {train_codebooks(args.tokenizer, args.data, args.out, args.squeeze, recipe)}")
 
 
 def train_predictor(args: argparse.Namespace) -> None:
