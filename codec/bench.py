@@ -8,7 +8,7 @@ shared caches do). What the pictures show does not matter to the networks: a mad
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from codec.config import BLOCK
+from codec.config import BLOCK, LEVEL_NAMES
 from codec.model import Codec
 from codec.tokens import Tokens, with_lost_blocks
 
@@ -60,8 +60,13 @@ TASKS = (
 )
 
 
-def bench(options: Options, tasks: tuple[Task, ...] = TASKS) -> pd.DataFrame:
+def bench(options: Options, say: Callable[[str], None], tasks: Sequence[Task] = TASKS) -> pd.DataFrame:
     """All tasks, one after another.
+
+    Args:
+        options: How.
+        say: Called with a line when a task begins.
+        tasks: What.
 
     Returns:
         A row each: see `measure`.
@@ -70,8 +75,12 @@ def bench(options: Options, tasks: tuple[Task, ...] = TASKS) -> pd.DataFrame:
         CheckpointError: If there are no weights.
         RequestError: If there is no such device or precision.
     """
+    rows = []
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as fresh:
-        return pd.DataFrame([fresh.submit(measure, task, options).result() for task in tasks])
+        for task in tasks:
+            say(f"{task.verb} {task.count} x {task.size[1]}x{task.size[0]}, {LEVEL_NAMES[task.level]}")
+            rows.append(fresh.submit(measure, task, options).result())
+    return pd.DataFrame(rows)
 
 
 def measure(task: Task, options: Options) -> dict[str, Any]:
@@ -89,8 +98,14 @@ def measure(task: Task, options: Options) -> dict[str, Any]:
     times = np.array([_timed(work) for _ in range(options.repeats)]).min(axis=0) * 1000 / task.count
     what = {"verb": task.verb, "height": task.size[0], "width": task.size[1], "pictures": task.count}
     how = {"device": options.device, "precision": codec.precision, "threads": torch.get_num_threads()}
-    tokens = ("coarse", "medium", "fine")[task.level]
-    return {**what, "tokens": tokens, "ms": times[0], "cpu_ms": times[1], "peak_mb": peak_bytes() / 1e6, **how}
+    return {
+        **what,
+        "tokens": LEVEL_NAMES[task.level],
+        "ms": times[0],
+        "cpu_ms": times[1],
+        "peak_mb": peak_bytes() / 1e6,
+        **how,
+    }
 
 
 def prepare(codec: Codec, task: Task) -> Callable[[], object]:

@@ -153,7 +153,7 @@ def bench(args: argparse.Namespace) -> None:
 
     check_out(args.out)
     options = benchmark.Options(args.weights, args.device, args.precision, args.threads, args.repeats)
-    table = benchmark.bench(options)
+    table = benchmark.bench(options, _say)
     print(benchmark.words(table))
     if args.out is not None:
         write_atomically(args.out, table.to_csv(index=False).encode())
