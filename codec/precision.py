@@ -27,7 +27,7 @@ def multiplies_bf16(device: torch.device) -> bool:
     bf16 is 4x slower.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     asks = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)  # torch has it since 2.6
     return torch.backends.cpu.get_cpu_capability() == "AMX" or bool(asks())
 

@@ -93,9 +93,9 @@ def tuned(words: Sequence[Tensor], photographs: Photographs, view: View, recipe:
         RequestError: If there is no photograph left to be held out.
     """
     if len(photographs) < 2:
-        step = "Add photographs, or take --tune-steps 0"
+        advice = "Add photographs, or take --tune-steps 0"
         raise RequestError(
-            "--tune-steps", "needs two photographs at least, one of them held out", len(photographs), step
+            "--tune-steps", "needs two photographs at least, one of them held out", len(photographs), advice
         )
     taught = [photo for number, photo in enumerate(photographs) if number % HELD_OUT]
     moved = [codewords.clone().requires_grad_() for codewords in words]
