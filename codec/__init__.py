@@ -1,6 +1,6 @@
 """A learned image codec made for lossy channels. Modules in the order of the data:
 
-cli           python -m codec encode | decode | evaluate | info | train: options
+cli           python -m codec encode | decode | evaluate | info | bench | train: options
 arguments     words of the command line -> values
 examples      what --help shows to type
 verbs         what they do
@@ -40,9 +40,11 @@ evaluate_baselines  JPEG, JPEG 2000, WebP, AVIF
 evaluate_pictures  the pictures of a folder, and a judge of pictures
 evaluate_bootstrap  intervals by image
 evaluate_figures  the curves
+bench         time and memory of a machine
 checkpoint    weights on disk
 files         writing, whole or not at all
 layers        blocks shared by the networks
+precision     which of them multiply in bf16, and where
 config        their sizes
 errors        what can go wrong
 training      how the weights were made

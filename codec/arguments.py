@@ -30,6 +30,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """A whole number of at least 0."""
+    if int(text) < 0:
+        raise ValueError(text)
+    return int(text)
+
+
 def parts(text: str) -> list[str]:
     """What stands between commas, spaces, or both; something must.
 

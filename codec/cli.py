@@ -1,4 +1,4 @@
-"""python -m codec encode | decode | evaluate | info | train: what can be asked. What is done: verbs.py.
+"""python -m codec encode | decode | evaluate | info | bench | train: what can be asked. What is done: verbs.py.
 
 Every mistake of a user ends in one line on stderr and exit code 2, and leaves existing files as they
 were.
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from codec import examples, verbs
-from codec.arguments import numbers, parts, positive, rate, rates, ratios, share, shares
+from codec.arguments import count, numbers, parts, positive, rate, rates, ratios, share, shares
 from codec.errors import CodecError
 
 
@@ -41,6 +41,7 @@ def build_parser() -> Parser:
             examples.EVALUATE,
         ),
         ("info", _add_info, "what is in a .vqs file, or which weights are in use", examples.INFO),
+        ("bench", _add_bench, "time and memory on this machine", examples.BENCH),
         ("train", _add_train, "photographs -> weights", examples.TRAIN),
     ):
         add(choose.add_parser(name, help=words, epilog=epilog, formatter_class=raw))
@@ -49,6 +50,13 @@ def build_parser() -> Parser:
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, metavar="DIR", help="folder of weights (default: those shipped)")
+
+
+def _add_precision(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--precision", default="auto",
+        help="of decoder and concealment: fp32, bf16, or auto (default): bf16 where this machine multiplies it",
+    )  # fmt: skip
 
 
 def _add_encode(parser: argparse.ArgumentParser) -> None:
@@ -85,6 +93,7 @@ def _add_decode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--confidence", type=Path, metavar="MAP.png", help="picture of the confidence: white received, black unknown"
     )
+    _add_precision(parser)
     _add_weights(parser)
     parser.set_defaults(verb=verbs.decode)
 
@@ -115,6 +124,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FILE.csv", help="write tables and figures; they are named after it"
     )
+    _add_precision(parser)
     _add_weights(parser)
     parser.set_defaults(verb=verbs.evaluate)
 
@@ -123,6 +133,20 @@ def _add_info(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, nargs="?", metavar="FILE.vqs", help="without it: the weights in use")
     _add_weights(parser)
     parser.set_defaults(verb=verbs.info)
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Time a picture, processor time a picture, and peak memory of encoder, decoder and concealment.\n"
+        "Each task runs in a process of its own; of its repeats the fastest counts."
+    )
+    parser.add_argument("--repeats", type=positive, default=5, metavar="N", help="of each task (default 5)")
+    parser.add_argument("--threads", type=positive, metavar="N", help="of torch (default: as many as it likes)")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, or auto")
+    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="write the table")
+    _add_precision(parser)
+    _add_weights(parser)
+    parser.set_defaults(verb=verbs.bench)
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
@@ -145,6 +169,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     codebooks.add_argument("data", type=Path, metavar="DATA_DIR", help="photographs, searched recursively")
     codebooks.add_argument("--tokenizer", type=Path, required=True, metavar="FILE", help="its tokenizer.safetensors")
     codebooks.add_argument("--out", type=Path, required=True, metavar="FILE", help="the tokenizer.safetensors to write")
+    codebooks.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: tunes for them too")
+    codebooks.add_argument(
+        "--tune-steps", type=count, default=280, metavar="N", help="of gradient descent after k-means (default 280)"
+    )
     codebooks.set_defaults(verb=verbs.train_codebooks)
     for network, verb in ((tokenizer, verbs.train_tokenizer), (predictor, verbs.train_predictor)):
         network.add_argument("data", type=Path, metavar="DATA_DIR", help="photographs, searched recursively")

@@ -138,8 +138,8 @@ class Concealer:
             at: bool [B, N], the holes of one level and codebook; probability: [M, K'] of them in
             raster order; codewords: [K', D].
         """
-        hidden = self.predictor(packed.code, packed.known, packed.level, packed.position, packed.real, seen)
         holes = ~packed.known & packed.counted
+        hidden = self.predictor(packed.code, packed.known, packed.level, packed.position, packed.real, seen, holes)
         for level in packed.level[holes].unique().tolist():
             for number in packed.book[holes & (packed.level == level)].unique().tolist():
                 at, codewords = holes & (packed.level == level) & (packed.book == number), self.codebook[level]

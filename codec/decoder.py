@@ -30,6 +30,7 @@ class Stage(nn.Module):
 
     def forward(self, h: Tensor | None, cond: Tensor) -> Tensor:
         """From the coarser grid's h [B, C, h, w] (None at the coarsest) and cond to [B, C, h, w]."""
+        cond = cond.to(self.enter.weight.dtype)
         entered = self.enter(cond)
         out: Tensor = self.blocks(self.norm(entered if h is None else h + entered, cond))
         return out
@@ -66,6 +67,6 @@ class Decoder(nn.Module):
         h = self.stage_fine(resample(self.to_fine(h), 1), condition(maps, 2))
         h = F.pixel_shuffle(self.to_half(F.silu(h)), 2)
         h = h + self.at_half(F.silu(h))
-        y = F.pixel_shuffle(self.to_full(F.silu(h)), 2)
+        y = F.pixel_shuffle(self.to_full(F.silu(h)), 2).to(self.polish.weight.dtype)
         picture: Tensor = y + self.polish(F.silu(self.at_full(y)))
         return picture

@@ -71,6 +71,13 @@ examples:
   python -m codec info                 which weights are in use
 """
 
+BENCH = """\
+examples:
+  python -m codec bench                                     every core, bf16 where this machine multiplies it
+  python -m codec bench --precision fp32 --threads 2        two threads, without bf16
+  python -m codec bench --device cuda --out bench.csv       on a GPU, and the table as a file
+"""
+
 TRAIN = """\
 examples:
   python -m codec train tokenizer PHOTOS --out runs/tokenizer --squeeze squeezenet.npz

@@ -57,9 +57,9 @@ class ModulatedNorm(nn.Module):
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
         """x [B, C, h, w], cond [B, cond_channels, h, w] -> [B, C, h, w]."""
         scale, shift = self.to_scale_shift(F.silu(self.embed(cond))).chunk(2, dim=1)
-        rms = torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6)
-        out: Tensor = x * rms * (1 + scale) + shift
-        return out
+        norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)  # one pass, whatever x is
+        rms = torch.rsqrt(norm.square() / x.shape[1] + 1e-6).to(x.dtype)
+        return torch.addcmul(shift, x * rms, 1 + scale)
 
 
 def resample(x: Tensor, factor: int) -> Tensor:

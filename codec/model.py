@@ -10,6 +10,7 @@ picture <--decode-- Concealed (all filled, with confidence) <--conceal--+
 >>> picture = codec.decode(codec.conceal([received], "expected"), size=(256, 256))  # doctest: +SKIP
 """
 
+import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,7 @@ from codec.images import crop, pad_to_blocks
 from codec.index_maps import IndexMaps
 from codec.latents import Concealed, latent_maps
 from codec.layers import channels_last
+from codec.precision import choose_precision, lower
 from codec.predictor import Predictor
 from codec.quantizer import Quantizer
 from codec.rate import ALL_COARSE, FILE, Allocation, Packing, allocate_for_bpp
@@ -62,6 +64,10 @@ class Codec:
         sha: SHA-256 of the tokenizer's weights; its first bytes travel with every slice.
         source: Where the weights come from, for messages.
         device: "cpu", "cuda", or "auto": CUDA where there is one.
+        precision: "fp32", "bf16" for what only paints, or "auto": bf16 where the device multiplies it.
+
+    Attributes:
+        predictor: In fp32, as a probability model needs it; what fills holes is a copy in `precision`.
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class Codec:
         sha: bytes,
         source: Path,
         device: str = "cpu",
+        precision: str = "fp32",
     ) -> None:
         self.config, self.hash, self.source = config, sha, source
         self.encoder, self.quantizer = Encoder(config), Quantizer(config)
@@ -82,11 +89,17 @@ class Codec:
         whole = torch.nn.ModuleDict({"encoder": self.encoder, "quantizer": self.quantizer, "decoder": self.decoder})
         checkpoint.fill(whole, tensors, source)
         checkpoint.fill(self.predictor, predictor, source)
+        where = choose_device(device)
+        self.precision = choose_precision(precision, where)
         for network in (*whole.values(), self.predictor):
-            network.requires_grad_(False).eval().to(choose_device(device))
+            network.requires_grad_(False).eval().to(where)
         channels_last(whole)
+        lower(self.decoder, self.precision, but=(self.decoder.at_full, self.decoder.polish))
         self.coarse_books = self._books(codewords)
-        self._concealer = Concealer(self.predictor, self.quantizer.codebook, self.coarse_books)
+        guessing = self.predictor if self.precision == "fp32" else copy.deepcopy(self.predictor)
+        lower(guessing.layers, self.precision)
+        lower(guessing.before, self.precision)
+        self.concealer = Concealer(guessing, self.quantizer.codebook, self.coarse_books)
 
     def _books(self, codewords: Tensor) -> tuple[SubCodebook, ...]:
         """The smaller coarse codebooks, which must be as many as the tables know."""
@@ -97,12 +110,12 @@ class Codec:
         return split_books(codebook, codewords.to(codebook.device))
 
     @classmethod
-    def load(cls, folder: Path | None = None, device: str = "cpu") -> "Codec":
+    def load(cls, folder: Path | None = None, device: str = "cpu", precision: str = "auto") -> "Codec":
         """Read `tokenizer.safetensors` and `predictor.safetensors` of a folder (default: those shipped).
 
         Raises:
             CheckpointError: If a file is missing, damaged, or of another version.
-            RequestError: If the device is not to be had.
+            RequestError: If the device is not to be had, or there is no such precision.
         """
         folder = WEIGHTS if folder is None else folder
         config, stored, sha = checkpoint.load(folder / "tokenizer.safetensors", "tokenizer")
@@ -110,9 +123,9 @@ class Codec:
         if tokenizer is not stored:  # derived codebooks decode streams too, so they belong to the hash
             sha = checkpoint.digest(checkpoint.packed(tokenizer))
         _, predictor, _ = checkpoint.load(folder / "predictor.safetensors", "predictor")
-        return cls(config, tokenizer, predictor, sha, folder, device)
+        return cls(config, tokenizer, predictor, sha, folder, device, precision)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def encode_batch(
         self,
         frames: NDArray[np.uint8],
@@ -200,11 +213,11 @@ class Codec:
         if temporal:
             return self.conceal_films([tokens], method)[0]
         pixels = max((t.grid[0] * t.grid[1] * BLOCK**2 for t in tokens), default=1)
-        return [filled for part in _batches(tokens, pixels) for filled in self._concealer.fill(part, method)]
+        return [filled for part in _batches(tokens, pixels) for filled in self.concealer.fill(part, method)]
 
     def conceal_films(self, films: Sequence[Sequence[Tokens]], method: str = "expected") -> list[list[Concealed]]:
         """Fill the holes of several films of one length, frame after frame, the films side by side."""
-        return self._concealer.fill_streams(films, method)
+        return self.concealer.fill_streams(films, method)
 
     def complete(self, tokens: Tokens) -> tuple[Tokens, NDArray[np.float32]]:
         """Masked image model: tokens with some unknown to tokens with a guess for each.
@@ -226,7 +239,7 @@ class Codec:
         filled = self.conceal([tokens], "argmax")[0]
         return filled.tokens, filled.confidence
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def decode(self, concealed: Sequence[Concealed], size: tuple[int, int]) -> NDArray[np.uint8]:
         """Filled tokens, all of one grid, to pictures.
 
@@ -240,14 +253,15 @@ class Codec:
         pictures = []
         for part in _batches(concealed, size[0] * size[1]):
             y = self.decoder(latent_maps(part, self.config.code_dim).to(self.quantizer.codebook.device))
-            pixels = ((y.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+            pixels = y.add(1).mul_(127.5).round_().clamp_(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
             for picture, filled in zip(pixels, part, strict=True):
                 pictures.append(_grey_holes(picture, filled) if filled.grey else picture)
         return crop(np.stack(pictures), size)
 
     def describe(self) -> dict[str, Any]:
-        """What identifies these weights in a table or a log."""
-        return {"weights": self.source.name, "sha256": self.hash.hex(), **self.config.to_dict()}
+        """What identifies these weights in a table or a log, and how they are multiplied."""
+        weights = {"weights": self.source.name, "sha256": self.hash.hex(), "precision": self.precision}
+        return {**weights, **self.config.to_dict()}
 
 
 def choose_device(name: str) -> torch.device:

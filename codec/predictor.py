@@ -50,6 +50,16 @@ def at_blocks(features: Tensor, position: Tensor) -> Tensor:
     return features.flatten(2).mT.gather(1, block[..., None].expand(-1, -1, features.shape[1]))
 
 
+def first_true(wanted: Tensor) -> Tensor:
+    """Places of the true entries of bool [B, N], filled up with others to the longest row: int64 [B, M].
+
+    >>> first_true(torch.tensor([[False, True, True], [False, False, True]])).tolist()
+    [[1, 2], [2, 0]]
+    """
+    most = int(wanted.sum(1).max())
+    return wanted.int().argsort(dim=1, descending=True, stable=True)[:, :most]
+
+
 class Norm(nn.RMSNorm):
     """RMSNorm in the precision of its weight, under autocast too."""
 
@@ -76,15 +86,29 @@ class Layer(nn.Module):
         for last in (self.out, self.down):
             nn.init.zeros_(last.weight)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, real: Tensor | None) -> Tensor:
-        """x [B, N, W] -> [B, N, W]; `real` bool [B, 1, 1, N] masks padding out of the keys."""
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, real: Tensor | None, asked: Tensor | None = None) -> Tensor:
+        """One layer.
+
+        Args:
+            x: [B, N, W].
+            cos: Of the rotary angles, [B, 1, N, head_dim/2].
+            sin: Likewise.
+            real: bool [B, 1, 1, N], masks padding out of the keys.
+            asked: int64 [B, M], the tokens to answer for; None for all.
+
+        Returns:
+            [B, M, W].
+        """
         batch, count, width = x.shape
-        qkv = self.qkv(self.norm_attention(x)).view(batch, count, 3, self.heads, width // self.heads)
+        low = self.qkv.weight.dtype  # of products; x, norms and rotation keep fp32 (codec/precision.py)
+        qkv = self.qkv(self.norm_attention(x).to(low)).view(batch, count, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         q, k = rotate(self.query_norm(q), cos, sin), rotate(self.key_norm(k), cos, sin)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=real)
-        x = x + self.out(mixed.transpose(1, 2).reshape(batch, count, width))
-        gate, up = self.gate_up(self.norm_mlp(x)).chunk(2, dim=-1)
+        if asked is not None:
+            x, q = x.take_along_dim(asked[..., None], 1), q.take_along_dim(asked[:, None, :, None], 2)
+        mixed = F.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v, attn_mask=real)
+        x = x + self.out(mixed.transpose(1, 2).flatten(2))
+        gate, up = self.gate_up(self.norm_mlp(x).to(low)).chunk(2, dim=-1)
         out: Tensor = x + self.down(F.silu(gate) * up)
         return out
 
@@ -100,7 +124,7 @@ class FrameBefore(nn.Module):
 
     def forward(self, before: Tensor) -> Tensor:
         """No bias anywhere: a row without a frame before stays zero."""
-        seen: Tensor = self.look_on(F.silu(self.look(before)))
+        seen: Tensor = self.look_on(F.silu(self.look(before.to(self.look.weight.dtype))))
         return seen
 
 
@@ -128,6 +152,7 @@ class Predictor(nn.Module):
         position: Tensor,
         real: Tensor | None,
         before: Tensor | None = None,
+        wanted: Tensor | None = None,
     ) -> Tensor:
         """What each token's surroundings say about it.
 
@@ -139,9 +164,11 @@ class Predictor(nn.Module):
             real: bool [B, N], False for padding; None if there is none.
             before: float [B, C, h, w], `codec.latents.condition` of the frame before on the coarse
                 grid, zero in rows that have none; None if no row has one.
+            wanted: bool [B, N], the tokens whose hidden vectors are needed; None for all. The last layer
+                works for these alone.
 
         Returns:
-            hidden [B, N, W].
+            hidden [B, N, W], anything where not wanted.
         """
         x = torch.where(known[..., None], self.embed_code(code), self.embed_hole)
         x = x + self.embed_level[level]
@@ -150,10 +177,13 @@ class Predictor(nn.Module):
         angles = rotary_angles(position, self.head_dim)[:, None]
         cos, sin = angles.cos(), angles.sin()
         keys = None if real is None else real[:, None, None, :]
-        for layer in self.layers:
+        asked = None if wanted is None else first_true(wanted)
+        for layer in self.layers[:-1]:
             x = layer(x, cos, sin, keys)
-        hidden: Tensor = self.norm(x)
-        return hidden
+        hidden: Tensor = self.norm(self.layers[-1](x, cos, sin, keys, asked))
+        if asked is None:
+            return hidden
+        return torch.zeros_like(x).scatter(1, asked[..., None].expand_as(hidden), hidden)
 
     def logits(self, hidden: Tensor, codebook: Tensor, level: int) -> Tensor:
         """Logits [M, K] of hidden [M, W] over the codewords [K, D] of one level."""

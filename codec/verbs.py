@@ -69,7 +69,7 @@ def decode(args: argparse.Namespace) -> None:
         if out is not None and out.suffix.lower() != ".png":
             raise RequestError(str(out), "pictures are written as PNG", out.suffix, "Let the name end in .png")
     _read(args.file)  # a damaged file is told before weights are loaded
-    codec = Codec.load(args.weights)
+    codec = Codec.load(args.weights, precision=args.precision)
     file = _read(args.file, codec)
     absent = sorted(set(args.drop_slices) - set(range(len(file.slices))))
     if absent:
@@ -105,7 +105,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
     evaluation.check_out(args.out)
     judge = Judge(None if args.squeeze is None else Squeeze(args.squeeze))
-    codec = Codec.load(args.weights)
+    codec = Codec.load(args.weights, precision=args.precision)
     if args.loss is None:
         names, rates = _flat(args.codecs, CODECS), _flat(args.bpp, RATES)
         done = evaluation.evaluate_rates(codec, args.folder, names, rates, judge, _say)
@@ -145,6 +145,20 @@ def info(args: argparse.Namespace) -> None:
         print(f"{name:<18} {value}")
 
 
+def bench(args: argparse.Namespace) -> None:
+    """Time and memory of each task."""
+    from codec import bench as benchmark
+    from codec.evaluate import check_out
+    from codec.files import write_atomically
+
+    check_out(args.out)
+    options = benchmark.Options(args.weights, args.device, args.precision, args.threads, args.repeats)
+    table = benchmark.bench(options, _say)
+    print(benchmark.words(table))
+    if args.out is not None:
+        write_atomically(args.out, table.to_csv(index=False).encode())
+
+
 def _facts(file: "VqsFile", size_bytes: int) -> dict[str, Any]:
     height, width = file.size
     return {
@@ -182,10 +196,12 @@ def train_tokenizer(args: argparse.Namespace) -> None:
 
 
 def train_codebooks(args: argparse.Namespace) -> None:
-    """Cluster, count, write a copy of the weights."""
+    """Cluster, tune, count, write a copy of the weights."""
+    from codec.training.codebook_tuning import TuningRecipe
     from codec.training.export import train_codebooks
 
-    print(f"{args.out}: sha256 {train_codebooks(args.tokenizer, args.data, args.out)}")
+    recipe = TuningRecipe(args.tune_steps) if args.tune_steps else None
+    print(f"{args.out}: sha256 {train_codebooks(args.tokenizer, args.data, args.out, args.squeeze, recipe)}")
 
 
 def train_predictor(args: argparse.Namespace) -> None:

@@ -43,6 +43,7 @@ class VqMedia:
         ratios: (fine, medium, coarse) shares of area. Default: all coarse.
         entropy: "static" or "uniform".
         weights: Folder of weights; default: those shipped.
+        precision: "fp32", "bf16" for decoder and predictor, or "auto": bf16 where the device multiplies it.
         device: "cpu", "cuda", or "auto": CUDA where there is one.
 
     Raises:
@@ -57,6 +58,7 @@ class VqMedia:
         ratios: Sequence[float] | None = None,
         entropy: str = "static",
         weights: str | None = None,
+        precision: str = "auto",
         device: str = "auto",
     ) -> None:
         if bpp is not None and ratios is not None:
@@ -66,13 +68,13 @@ class VqMedia:
         self._bpp, self._entropy = bpp, entropy
         self._ratios = ALL_COARSE if ratios is None else (ratios[0], ratios[1], ratios[2])
         try:
-            self._codec = Codec.load(None if weights is None else Path(weights), device)
+            self._codec = Codec.load(None if weights is None else Path(weights), device, precision)
         except CodecError as error:
             raise MediaError(*error.args) from error
         on_cpu = self._codec.quantizer.codebook.device.type == "cpu"
         self._batch = 1 if on_cpu else BATCH
         remember_last(self._codec.decoder)
-        remember_last(self._codec.predictor)
+        remember_last(self._codec.concealer.predictor)
 
     def encode(
         self, frames: NDArray[np.uint8], slices: int, interleave: str, bpp: Sequence[float] | None = None

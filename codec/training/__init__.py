@@ -8,6 +8,7 @@ run           what every training run shares: schedule, log, checkpoint
 tokenizer     encoder, codebooks and decoder
 token_maps    photographs as tokens
 codebooks     the smaller coarse codebooks
+codebook_tuning  the same, following what is seen
 export        from a run to weights that ship
 motion        pairs of pictures a frame apart
 predictor     the masked transformer

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from codec.errors import CheckpointError
+from codec.precision import multiplies_bf16
 
 SAVE_EVERY_S = 240.0
 
@@ -24,14 +25,9 @@ def learning_rate(step: int, steps: int, peak: float, warmup: int = 100) -> floa
     return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def multiplies_bf16() -> bool:
-    """Whether this CPU has instructions for products of bf16: twice as fast with AVX512_BF16, 8x with AMX."""
-    return torch.backends.cpu.get_cpu_capability() == "AMX" or torch.cpu._is_avx512_bf16_supported()
-
-
 def autocast(device: torch.device) -> Any:
-    """bf16 where it is faster: on CUDA, and on a CPU that multiplies it (AMX, AVX512_BF16); elsewhere 4x slower."""
-    if device.type == "cuda" or multiplies_bf16():
+    """bf16 where the device multiplies it, else nothing."""
+    if multiplies_bf16(device):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
 

@@ -291,7 +291,9 @@ def test_training_by_hand_makes_weights_that_load(tmp_path: Path, monkeypatch: p
     (tokens / "predictor.safetensors").write_bytes((guesses / "predictor.safetensors").read_bytes())
     assert Codec.load(tokens).config == TINY
     before = made.read_bytes()
-    assert run("train", "codebooks", photos, "--tokenizer", made, "--out", books) == 0
+    assert run("train", "codebooks", photos, "--tokenizer", made, "--out", books) == 2  # nothing to hold out
+    assert not books.exists()
+    assert run("train", "codebooks", photos, "--tokenizer", made, "--out", books, "--tune-steps", 0) == 0
     # Of the same photographs come the same codebooks that the trainer exported.
     assert checkpoint.load(books, "tokenizer")[2] == checkpoint.load(made, "tokenizer")[2]
     assert made.read_bytes() == before

@@ -94,3 +94,20 @@ def test_a_hole_hides_its_codeword_from_the_predictor() -> None:
 def test_logits_span_the_codebook_whatever_its_size(count: int) -> None:
     predictor = Predictor(TINY)
     assert predictor.logits(torch.randn(count, 32), torch.randn(16, 4), 0).shape == (count, 16)
+
+
+def test_a_layer_that_answers_for_some_tokens_says_what_it_says_for_all() -> None:
+    torch.manual_seed(4)
+    predictor = Predictor(TINY)
+    for layer in predictor.layers:  # zero at birth; wake them up
+        torch.nn.init.normal_(layer.out.weight, std=0.2)
+        torch.nn.init.normal_(layer.down.weight, std=0.2)
+    code, level = torch.randn(2, 6, 4), torch.zeros(2, 6, dtype=torch.int64)
+    known = torch.tensor([[True, False, False, True, True, False], [True, True, True, False, True, True]])
+    real, position = torch.ones(2, 6, dtype=torch.bool), torch.rand(2, 6, 2) * 8
+    real[1, 4:] = False
+    with torch.no_grad():
+        every = predictor(code, known, level, position, real)
+        some = predictor(code, known, level, position, real, None, ~known)
+    torch.testing.assert_close(some[~known], every[~known], atol=1e-5, rtol=1e-5)
+    assert every[~known].abs().max() > 0.1

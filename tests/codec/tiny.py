@@ -33,11 +33,11 @@ def tiny_tensors(seed: int = 0, config: CodecConfig = TINY) -> tuple[dict[str, t
     return with_coarse_books(tokenizer), predictor
 
 
-def tiny_codec(seed: int = 0, config: CodecConfig = TINY) -> Codec:
+def tiny_codec(seed: int = 0, config: CodecConfig = TINY, precision: str = "fp32") -> Codec:
     from pathlib import Path
 
     tokenizer, predictor = tiny_tensors(seed, config)
-    return Codec(config, tokenizer, predictor, bytes(range(32)), Path("tiny"))
+    return Codec(config, tokenizer, predictor, bytes(range(32)), Path("tiny"), precision=precision)
 
 
 def photograph(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:

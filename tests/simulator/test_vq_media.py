@@ -93,6 +93,7 @@ def test_nothing_received_still_gives_a_picture(weights: str) -> None:
         ({"bpp": 0.2, "ratios": (0, 0, 1)}, "bpp or ratios, not both"),
         ({"ratios": (0.5, 0.5)}, "three shares are needed"),
         ({"device": "tpu"}, "must be auto, cpu or cuda"),
+        ({"precision": "fp16"}, "must be auto, fp32 or bf16"),
     ],
 )
 def test_options_that_contradict_are_refused(weights: str, options: dict, words: str) -> None:
@@ -132,10 +133,11 @@ def test_measure_gives_the_columns_asked_for() -> None:
         measure(Path("missing.npz"))
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_neither_neighbours_nor_threads_nor_other_methods_change_a_bit(
-    weights: str, monkeypatch: pytest.MonkeyPatch
+    weights: str, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    codec = VqMedia(weights=weights, ratios=(0.2, 0.3, 0.5))
+    codec = VqMedia(weights=weights, ratios=(0.2, 0.3, 0.5), precision=precision)
     sent = codec.encode(FRAMES, 4, "low_discrepancy")
     holed = [frame.slices[1:] for frame in sent]
     methods = [method for method in METHODS if method != "copy_previous"]
