@@ -309,7 +309,8 @@ class TokenizerTraining:
         parts = {"loss": zero, "distortion": distortion(y, x), "squeeze": zero, "fooled": zero}
         parts["loss"] = parts["distortion"]
         if self.perceptual is not None and step >= recipe.perceptual_from:
-            parts["squeeze"] = self.perceptual(y, x).mean()
+            with torch.autocast(self.device.type, enabled=False):  # differences of near features have few digits
+                parts["squeeze"] = self.perceptual(y, x).mean()
             parts["loss"] = parts["loss"] + recipe.perceptual_weight * parts["squeeze"]
         if step >= recipe.adversarial_from:
             self.critic.requires_grad_(False)
