@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,9 +155,9 @@ class Store:
 
     def _frames(self, cells: Sequence[Cell]) -> "pa.Table":
         import pyarrow as pa
-        import pyarrow.parquet
 
-        tables = [pyarrow.parquet.read_table(self.cells / cell.name / "frames.parquet") for cell in cells]
+        with ThreadPoolExecutor(os.cpu_count()) as readers:  # as many as there are workers idle meanwhile
+            tables = list(readers.map(self._cell_frames, cells))
         rows = [table.num_rows for table in tables]
         whole = pa.concat_tables([table.replace_schema_metadata(None) for table in tables], promote_options="default")
         columns = [(key, column([cell.varied[key] for cell in cells])) for key in cells[0].varied]
@@ -165,6 +166,14 @@ class Store:
             spread = [value for value, count in zip(values, rows, strict=True) for _ in range(count)]
             whole = whole.add_column(place, key, pa.array(spread))
         return whole
+
+    def _cell_frames(self, cell: Cell) -> "pa.Table":
+        """By `ParquetFile`: for small files, half the time of `read_table`."""
+        import pyarrow.parquet
+
+        path = self.cells / cell.name / "frames.parquet"
+        with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
+            return file.read(use_threads=False)
 
     def _write_summary(self, cells: Sequence[Cell], path: Path) -> None:
         """Join the rows as text, so that every digit stays as its run wrote it."""
