@@ -4,12 +4,13 @@
     --vary, `sweep:` --> axes ---+
 
 A cell's name is a hash of all that decides its result: the resolved scenario with its seed, the
-codec with its weights, the version of this package. Same name, same bytes; so a result that is
+codec with its weights, the code of modules that it names by import path, the version of this package. Same name, same bytes; so a result that is
 there need not be made again, whoever made it.
 """
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from simulator.errors import ScenarioError
 from simulator.scenario import Scenario, check, digest, hash_of, plain
 from simulator.scenario_file import merge, nested, read_tree
 from simulator.strict_yaml import Node
+
+IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")  # package.module:Name
 
 
 @dataclass(frozen=True)
@@ -182,9 +185,20 @@ def read(
 
 
 def identity(scenario: Scenario) -> list[str]:
-    """What decides a result beside the scenario: this package's version, the codec and its weights."""
+    """What decides a result beside the scenario: this package's version, the codec, its weights, code of the user's."""
     options = json.dumps(scenario.codec.options, sort_keys=True)
-    return [simulator.__version__, media_loader.identity(scenario.codec.name, options)]
+    own = sorted(path for path in _strings(plain(scenario)) if IMPORT_PATH.fullmatch(path))
+    codes = [media_loader.code_hash(path.partition(":")[0]) for path in own]
+    return [simulator.__version__, media_loader.identity(scenario.codec.name, options), *codes]
+
+
+def _strings(values: Any) -> Iterator[str]:
+    """All words among plain values."""
+    if isinstance(values, str):
+        yield values
+    elif isinstance(values, (list, dict)):
+        for value in values.values() if isinstance(values, dict) else values:
+            yield from _strings(value)
 
 
 def _seed(tree: Node) -> int:

@@ -16,8 +16,9 @@ import csv
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,14 +173,15 @@ class Store:
         import pyarrow.parquet
 
         path = self.cells / cell.name / "frames.parquet"
-        with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
+        with _whole(path), pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
             return file.read(use_threads=False)
 
     def _write_summary(self, cells: Sequence[Cell], path: Path) -> None:
         """Join the rows as text, so that every digit stays as its run wrote it."""
         rows, names = [], dict.fromkeys([*cells[0].varied, "cell"])
         for cell in cells:
-            with (self.cells / cell.name / "summary.csv").open(encoding="utf-8", newline="") as file:
+            own = self.cells / cell.name / "summary.csv"
+            with _whole(own), own.open(encoding="utf-8", newline="") as file:
                 (row,) = csv.DictReader(file)
             names |= dict.fromkeys(row)
             rows.append({**{key: text(value) for key, value in cell.varied.items()}, "cell": cell.name, **row})
@@ -187,6 +189,16 @@ class Store:
             writer = csv.DictWriter(file, list(names), restval="", lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Name a file of a cell that cannot be read: a power cut may leave one half on the disk."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # so are pyarrow's errors
+        next_step = f"Delete {path.parent} and call again: it does what is missing"
+        raise OutputError(str(path), f"cannot be read; it may be torn ({error})", next_step=next_step) from error
 
 
 def column(values: Sequence[Any]) -> list[Any]:

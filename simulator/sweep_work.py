@@ -20,7 +20,7 @@ from pathlib import Path
 
 from simulator import media_loader, progress, results, run
 from simulator.encodings import Encodings
-from simulator.errors import SimulatorError
+from simulator.errors import OutputError, SimulatorError
 from simulator.frames import load_frames
 from simulator.media import MediaCodec, needs_stream
 from simulator.playback import Projector, Stream
@@ -107,6 +107,9 @@ def do(job: Job) -> dict[str, str]:
 
     Returns:
         The error of each cell that failed.
+
+    Raises:
+        OutputError: If the folder cannot be written to.
     """
     store, errors = Store(job.folder), dict[str, str]()
     for _, alike in groupby(job.cells, lambda cell: (cell.film, cell.network)):
@@ -119,6 +122,8 @@ def _attempt(cells: Sequence[Cell], job: Job, store: Store) -> dict[str, str]:
     """Cells of one network together; if that fails each alone, so that only the guilty are lost."""
     try:
         _simulate([cell for cell in cells if not store.has(cell.name)], job, store)
+    except OutputError:
+        raise  # the folder's fault, not a cell's
     except Exception as error:
         if len(cells) == 1:
             return {cells[0].name: _words(error)}
