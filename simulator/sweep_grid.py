@@ -4,8 +4,8 @@
     --vary, `sweep:` --> axes ---+
 
 A cell's name is a hash of all that decides its result: the resolved scenario with its seed, the
-codec with its weights, the code of modules that it names by import path, the version of this package. Same name, same bytes; so a result that is
-there need not be made again, whoever made it.
+codec with its weights, the code of modules that are named by import path, the version of this
+package. Same name, same bytes; so a result that is there need not be made again, whoever made it.
 """
 
 import itertools

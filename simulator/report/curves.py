@@ -194,18 +194,18 @@ def _lines(axes: Axes, table: pd.DataFrame, schemes: Sequence[str], x: str = "lo
     """
     shown = [name for name in schemes[:MOST_SCHEMES] if (table["scheme"].astype(str) == name).any()]
     looks = {name: (SCHEMES[i], MARKERS[i]) for i, name in enumerate(schemes[:MOST_SCHEMES])}
-    for size, name in zip(np.linspace(1.0, 0.5, len(shown)), shown, strict=True):
+    for size, name in zip(np.linspace(1.0, 0.6, len(shown)), shown, strict=True):
         colour, marker = looks[name]
         part = table[table["scheme"].astype(str) == name].sort_values(x)
         sns.lineplot(
-            x=part[x], y=part["mean"], ax=axes, color=colour, marker=marker, markersize=9 * size, markeredgewidth=0,
-            linewidth=2.6 * size, label=name, errorbar=None, legend=False,
+            x=part[x], y=part["mean"], ax=axes, color=colour, marker=marker, markersize=7 * size, markeredgewidth=0,
+            linewidth=1.9 * size, label=name, errorbar=None, legend=False,
         )  # fmt: skip
         if part["low"].notna().any():
             if len(part) > 1 and x == "loss":
                 axes.fill_between(part[x], part["low"], part["high"], color=colour, alpha=0.15, linewidth=0)
             else:
-                axes.vlines(part[x], part["low"], part["high"], color=colour, linewidth=1.5)
+                axes.vlines(part[x], part["low"], part["high"], color=colour, linewidth=1.2, alpha=0.6)
 
 
 def _dots(axes: Axes, table: pd.DataFrame, schemes: Sequence[str]) -> None:

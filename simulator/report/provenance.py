@@ -90,7 +90,8 @@ def _told(path: Path) -> dict[str, Any]:
 
 def _facts(path: Path) -> dict[str, str]:
     told = _told(path)
-    codec = told.get("codec") if isinstance(told.get("codec"), dict) else {}
+    found = told.get("codec")
+    codec: dict[str, Any] = found if isinstance(found, dict) else {}
     facts = {words: str(told.get(key) or "")[:12] for key, words in OF_A_CELL.items()}
     return {**facts, "codec": str(codec.get("name", "")), "model hash": str(codec.get("model_hash") or "none")[:12]}
 

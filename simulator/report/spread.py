@@ -103,7 +103,7 @@ def _draw(
         figure.legend(loc="outside lower center", ncols=min(3, len(shown)), frameon=False)
     title = f"Distribution of the {what}" + (f", {network}" if network else "")
     medians = "Median: " + "; ".join(
-        f"{label}{', ' * bool(label)}{np.median(values):.3g} ms" for label, values in shown.items()
+        f"{label}{', ' * bool(label)}{np.median(values):.3g} ms of {len(values):,}" for label, values in shown.items()
     )
     caption = f"Share {of} that took no longer. {medians}."
     return Drawing(name, title, caption, f"{title}. {medians}.", figure, tuple(cells))
