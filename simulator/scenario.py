@@ -212,7 +212,12 @@ def scenario_hash(scenario: Scenario) -> str:
 
     However a value is spelled ("20 %", 0.2), equal scenarios have equal hashes.
     """
-    return digest({key: value for key, value in plain(scenario).items() if key != "seed"})
+    return hash_of(plain(scenario))
+
+
+def hash_of(values: dict[str, Any]) -> str:
+    """The `scenario_hash` of a scenario whose `plain` values are at hand."""
+    return digest({key: value for key, value in values.items() if key != "seed"})
 
 
 def digest(values: Any) -> str:

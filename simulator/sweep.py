@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulator.errors import SimulatorError
+from simulator.errors import OutputError
 from simulator.sweep_claims import Claims
 from simulator.sweep_grid import Cell, Grid
 from simulator.sweep_pool import Pool
@@ -181,7 +181,7 @@ class _Round:
                     running[pool.submit(do, job)] = claimed
             finished, _ = wait(running, timeout=POLL_S, return_when=FIRST_COMPLETED)
             for future in finished:
-                self._finish(running.pop(future), _outcome(future, pool))
+                self._finish(running.pop(future), *_outcome(future, pool))
             self._claims.renew()
             self._report()
 
@@ -196,13 +196,19 @@ class _Round:
                 shutil.rmtree(folder, ignore_errors=True)
         return tuple(cell for cell in cells if cell.name in claimed - there)
 
-    def _finish(self, cells: Sequence[Cell], errors: dict[str, str]) -> None:
-        """Count attempts; a cell that failed for good is put on record, the others come round again."""
+    def _finish(self, cells: Sequence[Cell], errors: dict[str, str], refused: OutputError | None) -> None:
+        """Count attempts; a cell that failed for good is put on record, the others come round again.
+
+        Raises:
+            OutputError: If it is the folder that refuses (a full disk): then no other cell would fare better.
+        """
         for cell in cells:
             if self._store.has(cell.name):
                 continue
             self._attempts[cell.name] += 1
             if self._attempts[cell.name] > self._options.retries:
+                if refused:
+                    raise refused
                 self._store.fail(cell, errors.get(cell.name) or errors[""])
                 self._failed.add(cell.name)
                 self._stopped |= self._options.fail_fast
@@ -218,17 +224,17 @@ class _Round:
         self._show(len(done & self._cells.keys()), len(self._failed), len(self._cells))
 
 
-def _outcome(future: "Future[dict[str, str]]", pool: Pool) -> dict[str, str]:
-    """Errors by cell; under "" that of all cells that are not done, if the worker itself went down."""
+def _outcome(future: "Future[dict[str, str]]", pool: Pool) -> tuple[dict[str, str], OutputError | None]:
+    """Errors by cell, under "" that of all cells not done if the worker itself went down; what could not be written."""
     try:
-        return {"": "its worker left it undone", **future.result()}
+        return {"": "its worker left it undone", **future.result()}, None
     except BrokenExecutor:
         pool.restart()
-        return {"": "its worker process died (out of memory?)"}
-    except SimulatorError as error:
-        return {"": str(error)}
+        return {"": "its worker process died (out of memory?)"}, None
+    except OutputError as error:
+        return {"": str(error)}, error
     except Exception as error:  # what a cluster says of a worker that died
-        return {"": f"its worker failed ({type(error).__name__}: {error})"}
+        return {"": f"its worker failed ({type(error).__name__}: {error})"}, None
 
 
 def _failed(store: Store) -> dict[str, str]:

@@ -4,12 +4,13 @@
     --vary, `sweep:` --> axes ---+
 
 A cell's name is a hash of all that decides its result: the resolved scenario with its seed, the
-codec with its weights, the version of this package. Same name, same bytes; so a result that is
-there need not be made again, whoever made it.
+codec with its weights, the code of modules that are named by import path, the version of this
+package. Same name, same bytes; so a result that is there need not be made again, whoever made it.
 """
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,11 @@ from typing import Any
 import simulator
 from simulator import media_loader, strict_yaml
 from simulator.errors import ScenarioError
-from simulator.scenario import Scenario, check, digest, plain, scenario_hash
+from simulator.scenario import Scenario, check, digest, hash_of, plain
 from simulator.scenario_file import merge, nested, read_tree
 from simulator.strict_yaml import Node
+
+IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")  # package.module:Name
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,25 @@ class Cell:
         name: Its folder: 12 hex digits, see the module.
         scenario: What to simulate, seed included.
         varied: Value of each varied key, as the resolved scenario has it.
+        film: Equal for cells that encode the same frames in the same way and judge them alike.
+        network: Equal for cells of one film that send it over the same network with the same luck.
     """
 
     name: str
     scenario: Scenario
     varied: dict[str, Any]
+    film: str
+    network: str
+
+    @classmethod
+    def make(cls, name: str, scenario: Scenario, varied: dict[str, Any], values: dict[str, Any]) -> "Cell":
+        """A cell whose resolved scenario is `values`."""
+        output, source = values["output"], values["source"]
+        camera = scenario.seed if source["frames"] == "builtin" else None  # files ignore the seed
+        judged = [output.get("squeeze"), output.get("flip")]
+        film = digest([source, values["codec"], values["packetizer"], judged, camera])
+        network = digest({key: value for key, value in values.items() if key not in ("concealment", "output")})
+        return cls(name, scenario, varied, film, network)
 
 
 @dataclass(frozen=True)
@@ -106,14 +123,15 @@ class Grid:
         seen: dict[str, Sequence[Node]] = {}
         for chosen in itertools.product(*(axis.values for axis in self.axes)):
             first = self._scenario(chosen, self.seeds[0])
-            values, common = plain(first), [scenario_hash(first), *identity(first), self.pictures]
+            values = plain(first)
+            common = [hash_of(values), *identity(first), self.pictures]
             varied = {axis.key: _at(values, axis.key) for axis in self.axes}
             for seed in self.seeds:
                 name = digest([seed, *common])
                 if name in seen:
                     raise self._twice(seen[name], chosen)
                 seen[name] = chosen
-                yield Cell(name, first.model_copy(update={"seed": seed}), varied)
+                yield Cell.make(name, first.model_copy(update={"seed": seed}), varied, {**values, "seed": seed})
 
     def _scenario(self, chosen: Sequence[Node], seed: int) -> Scenario:
         above = nested(["seed"], Node(seed, "--seeds"))
@@ -167,9 +185,20 @@ def read(
 
 
 def identity(scenario: Scenario) -> list[str]:
-    """What decides a result beside the scenario: this package's version, the codec and its weights."""
+    """What decides a result beside the scenario: this package's version, the codec, its weights, code of the user's."""
     options = json.dumps(scenario.codec.options, sort_keys=True)
-    return [simulator.__version__, media_loader.identity(scenario.codec.name, options)]
+    own = sorted(path for path in _strings(plain(scenario)) if IMPORT_PATH.fullmatch(path))
+    codes = [media_loader.code_hash(path.partition(":")[0]) for path in own]
+    return [simulator.__version__, media_loader.identity(scenario.codec.name, options), *codes]
+
+
+def _strings(values: Any) -> Iterator[str]:
+    """All words among plain values."""
+    if isinstance(values, str):
+        yield values
+    elif isinstance(values, (list, dict)):
+        for value in values.values() if isinstance(values, dict) else values:
+            yield from _strings(value)
 
 
 def _seed(tree: Node) -> int:

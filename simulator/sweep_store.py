@@ -16,7 +16,9 @@ import csv
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,9 +156,9 @@ class Store:
 
     def _frames(self, cells: Sequence[Cell]) -> "pa.Table":
         import pyarrow as pa
-        import pyarrow.parquet
 
-        tables = [pyarrow.parquet.read_table(self.cells / cell.name / "frames.parquet") for cell in cells]
+        with ThreadPoolExecutor(os.cpu_count()) as readers:  # as many as there are workers idle meanwhile
+            tables = list(readers.map(self._cell_frames, cells))
         rows = [table.num_rows for table in tables]
         whole = pa.concat_tables([table.replace_schema_metadata(None) for table in tables], promote_options="default")
         columns = [(key, column([cell.varied[key] for cell in cells])) for key in cells[0].varied]
@@ -166,11 +168,20 @@ class Store:
             whole = whole.add_column(place, key, pa.array(spread))
         return whole
 
+    def _cell_frames(self, cell: Cell) -> "pa.Table":
+        """By `ParquetFile`: for small files, half the time of `read_table`."""
+        import pyarrow.parquet
+
+        path = self.cells / cell.name / "frames.parquet"
+        with _whole(path), pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
+            return file.read(use_threads=False)
+
     def _write_summary(self, cells: Sequence[Cell], path: Path) -> None:
         """Join the rows as text, so that every digit stays as its run wrote it."""
         rows, names = [], dict.fromkeys([*cells[0].varied, "cell"])
         for cell in cells:
-            with (self.cells / cell.name / "summary.csv").open(encoding="utf-8", newline="") as file:
+            own = self.cells / cell.name / "summary.csv"
+            with _whole(own), own.open(encoding="utf-8", newline="") as file:
                 (row,) = csv.DictReader(file)
             names |= dict.fromkeys(row)
             rows.append({**{key: text(value) for key, value in cell.varied.items()}, "cell": cell.name, **row})
@@ -178,6 +189,16 @@ class Store:
             writer = csv.DictWriter(file, list(names), restval="", lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Name a file of a cell that cannot be read: a power cut may leave one half on the disk."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # so are pyarrow's errors
+        next_step = f"Delete {path.parent} and call again: it does what is missing"
+        raise OutputError(str(path), f"cannot be read; it may be torn ({error})", next_step=next_step) from error
 
 
 def column(values: Sequence[Any]) -> list[Any]:

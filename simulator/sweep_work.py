@@ -20,11 +20,10 @@ from pathlib import Path
 
 from simulator import media_loader, progress, results, run
 from simulator.encodings import Encodings
-from simulator.errors import SimulatorError
+from simulator.errors import OutputError, SimulatorError
 from simulator.frames import load_frames
 from simulator.media import MediaCodec, needs_stream
 from simulator.playback import Projector, Stream
-from simulator.scenario import Scenario, digest, plain
 from simulator.session import run_session
 from simulator.sweep_grid import Cell
 from simulator.sweep_store import Store
@@ -52,7 +51,7 @@ class Film:
     """Frames and codec, and what has been seen of them so far.
 
     Attributes:
-        key: See `film_key`.
+        key: `Cell.film` of the cells that share it.
         codec: Made the encoded frames.
         encoded: In display order.
         projector: Decodes and judges them.
@@ -66,19 +65,20 @@ class Film:
     methods: set[tuple[str, bool]] = field(default_factory=set)
 
     @classmethod
-    def make(cls, scenario: Scenario, device: str) -> "Film":
+    def make(cls, cell: Cell, device: str) -> "Film":
         """Load and encode.
 
         Raises:
             SourceError: If the frames cannot be read.
             MediaError: If the codec cannot be had, or refuses the frames.
         """
+        scenario = cell.scenario
         codec = _codec(scenario.codec.name, json.dumps(scenario.codec.options), device)
         measure = media_loader.load_measure(scenario.codec.name, scenario.output.squeeze, scenario.output.flip)
         source = scenario.source
         frames = load_frames(source.frames, source.count, source.fps, source.size, scenario.seed)
         encoded = run.encode(codec, frames, scenario, progress.silent)
-        return cls(film_key(scenario), codec, encoded, Projector(codec, frames, measure))
+        return cls(cell.film, codec, encoded, Projector(codec, frames, measure))
 
     def check(self, method: str, temporal: bool) -> None:
         """Decode a frame by a method, so that one the codec lacks is known even if nothing gets lost.
@@ -102,28 +102,17 @@ class _Memory(threading.local):
 _memory = _Memory()
 
 
-def film_key(scenario: Scenario) -> str:
-    """Equal for scenarios that encode the same frames in the same way and judge them alike."""
-    values = plain(scenario)
-    shared = {key: values[key] for key in ("source", "codec", "packetizer")}
-    judged = (scenario.output.squeeze, scenario.output.flip)
-    camera = scenario.seed if scenario.source.frames == "builtin" else None  # files ignore the seed
-    return digest([shared, judged, camera])
-
-
-def network_key(scenario: Scenario) -> str:
-    """Equal for scenarios of one film that send it over the same network with the same luck."""
-    return digest({key: value for key, value in plain(scenario).items() if key not in ("concealment", "output")})
-
-
 def do(job: Job) -> dict[str, str]:
     """Do the cells of a job that are not there yet.
 
     Returns:
         The error of each cell that failed.
+
+    Raises:
+        OutputError: If the folder cannot be written to.
     """
     store, errors = Store(job.folder), dict[str, str]()
-    for _, alike in groupby(job.cells, lambda cell: (film_key(cell.scenario), network_key(cell.scenario))):
+    for _, alike in groupby(job.cells, lambda cell: (cell.film, cell.network)):
         missing = [cell for cell in alike if not store.has(cell.name)]
         errors |= _attempt(missing, job, store)
     return errors
@@ -133,6 +122,8 @@ def _attempt(cells: Sequence[Cell], job: Job, store: Store) -> dict[str, str]:
     """Cells of one network together; if that fails each alone, so that only the guilty are lost."""
     try:
         _simulate([cell for cell in cells if not store.has(cell.name)], job, store)
+    except OutputError:
+        raise  # the folder's fault, not a cell's
     except Exception as error:
         if len(cells) == 1:
             return {cells[0].name: _words(error)}
@@ -144,7 +135,7 @@ def _simulate(cells: Sequence[Cell], job: Job, store: Store) -> None:
     if not cells:
         return
     start = time.perf_counter()
-    film = _film(cells[0].scenario, job.device)
+    film = _film(cells[0], job.device)
     session = run_session(cells[0].scenario, film.encoded)
     streams = []
     for cell in cells:
@@ -167,10 +158,10 @@ def _simulate(cells: Sequence[Cell], job: Job, store: Store) -> None:
         start = time.perf_counter()
 
 
-def _film(scenario: Scenario, device: str) -> Film:
-    if _memory.film is None or _memory.film.key != film_key(scenario):
+def _film(cell: Cell, device: str) -> Film:
+    if _memory.film is None or _memory.film.key != cell.film:
         _memory.film = None  # not two at a time
-        _memory.film = Film.make(scenario, device)
+        _memory.film = Film.make(cell, device)
     return _memory.film
 
 
@@ -191,21 +182,20 @@ def _words(error: Exception) -> str:
 
 def order(cells: Iterable[Cell]) -> list[Cell]:
     """Cells so that those of one film, and in it of one network, stand together; else as they come."""
-    keyed = [((film_key(cell.scenario), network_key(cell.scenario)), cell) for cell in cells]
+    every = list(cells)
     first: dict[tuple[str, ...], int] = {}
-    for place, ((film, network), _) in enumerate(keyed):
-        first.setdefault((film,), place)
-        first.setdefault((film, network), place)
-    ranked = sorted(keyed, key=lambda each: (first[each[0][:1]], first[each[0]]))
-    return [cell for _, cell in ranked]
+    for place, cell in enumerate(every):
+        first.setdefault((cell.film,), place)
+        first.setdefault((cell.film, cell.network), place)
+    return sorted(every, key=lambda cell: (first[(cell.film,)], first[(cell.film, cell.network)]))
 
 
 def jobs(cells: Sequence[Cell], most: int, workers: int) -> Iterator[tuple[Cell, ...]]:
     """Cut ordered cells into jobs: of one film each, of at most `most` cells, and enough for all workers."""
-    films = [list(film) for _, film in groupby(cells, lambda cell: film_key(cell.scenario))]
+    films = [list(film) for _, film in groupby(cells, lambda cell: cell.film)]
     parts = -(-workers // len(films)) if films else 1  # of each film
     for film in films:
-        alike = [tuple(group) for _, group in groupby(film, lambda cell: network_key(cell.scenario))]
+        alike = [tuple(group) for _, group in groupby(film, lambda cell: cell.network)]
         limit, gathered = min(most, -(-len(film) // parts)), tuple[Cell, ...]()
         for group in alike:
             if gathered and len(gathered) + len(group) > limit:

@@ -202,8 +202,9 @@ class VqMedia:
         return int((right & (truth.level[at] == guess.tokens.level[holes])).sum())
 
     def describe(self) -> dict[str, Any]:
-        """Weights and their hash, for provenance."""
-        return self._codec.describe()
+        """Name, SHA-256 of the weights as `model_hash`, and the networks' sizes, for provenance."""
+        told = self._codec.describe()
+        return {"name": self.name, "model_hash": told.pop("sha256"), **told}
 
 
 class _Arrived(NamedTuple):

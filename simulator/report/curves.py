@@ -63,7 +63,7 @@ def _quality(study: Study, table: pd.DataFrame, metric: str, rate: str) -> Drawi
     if len(study.losses) > 1:
         _lines(axes, table, study.schemes)
         _ceiling(axes, table)
-        _loss_axis(axes)
+        _loss_axis(axes, study.losses)
         axes.set_ylabel(words(metric))
         title = f"{words(metric)} against loss{at}"
     else:
@@ -71,7 +71,8 @@ def _quality(study: Study, table: pd.DataFrame, metric: str, rate: str) -> Drawi
         axes.set_xlabel(words(metric))
         title = f"{words(metric)} by scheme{at}"
     _legend(figure, axes)
-    caption = f"Mean over all frames of a condition. {_interval_words(table)}{_too_many(study)}"
+    sent = _wire_words(study, rate)
+    caption = f"Mean over all frames of a condition. {_interval_words(table)}{sent}{_too_many(study)}"
     return Drawing(_file("quality", metric, rate), title, caption, _told(table, title), figure)
 
 
@@ -94,7 +95,7 @@ def _difference(study: Study, table: pd.DataFrame, metric: str, rate: str) -> Dr
     if len(study.losses) > 1:
         _lines(axes, table, study.schemes)
         axes.axhline(0, color=GREY, linewidth=1, linestyle=":", label=f"baseline ({value})")
-        _loss_axis(axes)
+        _loss_axis(axes, study.losses)
         axes.set_ylabel(label)
     else:
         _dots(axes, table, study.schemes)
@@ -106,7 +107,7 @@ def _difference(study: Study, table: pd.DataFrame, metric: str, rate: str) -> Dr
     title = f"{words(metric).split(' (')[0]}: difference from {key} = {value}{at}"
     caption = (
         f"Each clip and seed against the same one of the baseline; {side} zero a scheme is better. "
-        f"{_interval_words(table)}{_too_many(study)}"
+        f"{_interval_words(table)}{_wire_words(study, rate)}{_too_many(study)}"
     )
     return Drawing(_file("difference", metric, rate), title, caption, _told(table, title), figure)
 
@@ -124,7 +125,7 @@ def token_drawings(study: Study, tokens: pd.DataFrame) -> list[Drawing]:
         value_axis = axes.yaxis if many else axes.xaxis
         _percent(value_axis, "lost tokens guessed exactly (%)")
         if many:
-            _loss_axis(axes)
+            _loss_axis(axes, study.losses)
         _legend(figure, axes)
         title = "Tokens guessed exactly" + (f", {study.roles.rate} {rate}" if rate else "")
         caption = f"Of the tokens that were missing when their frame was due. {_interval_words(table)}"
@@ -178,30 +179,33 @@ def spread_out(values: Sequence[T], most: int) -> list[T]:
 
 def _new(labels: Sequence[str]) -> tuple[Figure, Axes]:
     rows = math.ceil(min(len(labels), MOST_SCHEMES) / _columns(labels))
-    figure = Figure(figsize=(4.8, 3.0 + 0.2 * rows), layout="constrained")
+    figure = Figure(figsize=(4.2, 2.8 + 0.2 * rows), layout="constrained")
     return figure, figure.subplots()
 
 
 def _columns(labels: Sequence[str]) -> int:
-    return max(1, min(4, len(labels), 66 // (max(map(len, labels)) + 7)))
+    return max(1, min(4, len(labels), 58 // (max(map(len, labels)) + 7)))
 
 
 def _lines(axes: Axes, table: pd.DataFrame, schemes: Sequence[str], x: str = "loss") -> None:
-    """A line a scheme with its band; a scheme keeps its colour and marker in all figures."""
+    """A line a scheme with its band; a scheme keeps its colour and marker in all figures.
+
+    Each is thinner than the one beneath it, so that of two that coincide both are seen.
+    """
     shown = [name for name in schemes[:MOST_SCHEMES] if (table["scheme"].astype(str) == name).any()]
     looks = {name: (SCHEMES[i], MARKERS[i]) for i, name in enumerate(schemes[:MOST_SCHEMES])}
-    for name in shown:
+    for size, name in zip(np.linspace(1.0, 0.6, len(shown)), shown, strict=True):
         colour, marker = looks[name]
         part = table[table["scheme"].astype(str) == name].sort_values(x)
         sns.lineplot(
-            x=part[x], y=part["mean"], ax=axes, color=colour, marker=marker, markersize=5, markeredgewidth=0,
-            label=name, errorbar=None, legend=False,
+            x=part[x], y=part["mean"], ax=axes, color=colour, marker=marker, markersize=7 * size, markeredgewidth=0,
+            linewidth=1.9 * size, label=name, errorbar=None, legend=False,
         )  # fmt: skip
         if part["low"].notna().any():
-            if len(part) > 1:
+            if len(part) > 1 and x == "loss":
                 axes.fill_between(part[x], part["low"], part["high"], color=colour, alpha=0.15, linewidth=0)
             else:
-                axes.vlines(part[x], part["low"], part["high"], color=colour, linewidth=1.5)
+                axes.vlines(part[x], part["low"], part["high"], color=colour, linewidth=1.2, alpha=0.6)
 
 
 def _dots(axes: Axes, table: pd.DataFrame, schemes: Sequence[str]) -> None:
@@ -222,7 +226,10 @@ def _ceiling(axes: Axes, table: pd.DataFrame) -> None:
         axes.axhline(best.mean(), color=GREY, linewidth=1, linestyle=":", label="nothing lost")
 
 
-def _loss_axis(axes: Axes) -> None:
+def _loss_axis(axes: Axes, losses: Sequence[float]) -> None:
+    """With a tick at each loss rate that was run, if they stand apart."""
+    if np.diff(losses).min() > 0.06 * (losses[-1] - losses[0]):
+        axes.set_xticks(losses)
     _percent(axes.xaxis, "packets lost (%)")
 
 
@@ -235,6 +242,16 @@ def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if labels:
         figure.legend(handles, labels, loc="outside lower center", ncols=_columns(labels), frameon=False)
+
+
+def _wire_words(study: Study, rate: str) -> str:
+    """What each scheme sent, where they differ by more than 5 %: what was asked for says less."""
+    here = study.conditions["rate"].astype(str) == rate
+    bpp = pd.Series(study.sums("bpp").ratio)[here].groupby(study.conditions["scheme"][here].astype(str), sort=False)
+    sent = bpp.mean()
+    if not sent.max() > 1.05 * sent.min():
+        return ""
+    return " Bits a pixel on the wire: " + ", ".join(f"{name} {value:.3g}" for name, value in sent.items()) + "."
 
 
 def _file(kind: str, metric: str, facet: str) -> str:

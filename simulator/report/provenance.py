@@ -39,6 +39,22 @@ def source(results: Results) -> str:
     return f"{results.name}, {said}, {version}, {', '.join(models(results))}"
 
 
+def source_of_run(folder: Path) -> str:
+    """The same of one run's folder, by its provenance alone.
+
+    Raises:
+        OutputError: If that is torn.
+    """
+    told, facts = _told(folder / "provenance.json"), _facts(folder / "provenance.json")
+    name = f"{told.get('scenario')}/{told.get('scenario_hash')}-s{told.get('seed')}"
+    commit = f" ({facts['commit']})" if facts["commit"] else ""
+    return f"{name}, seed {told.get('seed')}, vqstream {facts['version']}{commit}, {_codec(facts)}"
+
+
+def _codec(facts: dict[str, str]) -> str:
+    return f"codec {facts['codec']}" + (f" (model {facts['model hash']})" if facts["model hash"] != "none" else "")
+
+
 def models(results: Results) -> list[str]:
     """Each codec with its model hash, as the first cell that has it tells."""
     firsts = results.frames[["codec", "cell"]].drop_duplicates("codec")
@@ -46,7 +62,7 @@ def models(results: Results) -> list[str]:
     for row in firsts.itertuples():
         path = results.cell_folder(row.cell) / "provenance.json"
         known = _facts(path)["model hash"] if path.is_file() else "unknown"
-        said.append(f"codec {row.codec}" + (f" (model {known})" if known != "none" else ""))
+        said.append(_codec({"codec": row.codec, "model hash": known}))
     return said
 
 
@@ -62,14 +78,20 @@ def cell_facts(results: Results) -> dict[str, dict[str, str]]:
     return {cell: _facts(path) for cell, path in paths.items() if path.is_file()}
 
 
-def _facts(path: Path) -> dict[str, str]:
+def _told(path: Path) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OutputError(
             str(path), f"cannot be read; it may be torn ({error})", next_step="Run the cell again"
         ) from error
-    codec = told.get("codec") if isinstance(told.get("codec"), dict) else {}
+    return told
+
+
+def _facts(path: Path) -> dict[str, str]:
+    told = _told(path)
+    found = told.get("codec")
+    codec: dict[str, Any] = found if isinstance(found, dict) else {}
     facts = {words: str(told.get(key) or "")[:12] for key, words in OF_A_CELL.items()}
     return {**facts, "codec": str(codec.get("name", "")), "model hash": str(codec.get("model_hash") or "none")[:12]}
 

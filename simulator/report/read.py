@@ -25,6 +25,9 @@ WHO = ("seed", "scenario", "codec", "concealment")
 FRAMES_NEEDED = ("frame", "time_capture_ms", "delay_ms", "frozen", "bpp", "tokens_total", "tokens_missing")
 NOT_NEEDED = ("bytes_", "packets_", "time_render_ms", "late")  # columns that no report uses start so
 AGAIN = "Run the same command again: a sweep does what is missing"
+PAIRED = "Until then conditions may be of different clips and seeds: compare schemes by the differences, pair by pair"
+OF_ONE_CELL = ("command", "scenario", "scenario_hash", "seed", "codec", "wall_s", "packets", "reordered", "feedback",
+               "feedback_lost")  # in the provenance of a cell, and not of its sweep  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,19 +97,33 @@ def _read_unfinished(folder: Path) -> Results:
     done = sorted(path.parent for path in folder.glob("cells/[!.]*/summary.csv"))
     if not done:
         raise OutputError(str(folder), "this sweep is empty: none of its cells is done", next_step=AGAIN)
-    keys = _varied(folder / "sweep.yaml")
-    frames = pd.concat([_frames(cell / "frames.parquet", WHO).assign(cell=cell.name) for cell in done])
-    cells = pd.DataFrame([_cell(cell, keys) for cell in done])
-    note = f"The sweep is not finished; this report is of the {len(done)} cells that are done. {AGAIN}."
-    provenance = _json(done[0] / "provenance.json")
+    varied = _varied(folder / "sweep.yaml")
+    rows = sorted((_cell(cell, tuple(varied)) for cell in done), key=lambda row: _place(row, varied))
+    cells = pd.DataFrame([{key: _plain(value) for key, value in row.items()} for row in rows])
+    frames = pd.concat([_frames(folder / "cells" / n / "frames.parquet", WHO).assign(cell=n) for n in cells["cell"]])
+    note = f"The sweep is not finished; this report is of the {len(done)} cells that are done. {AGAIN}. {PAIRED}."
+    told = _json(done[0] / "provenance.json")
+    provenance = {"complete": False, **{key: value for key, value in told.items() if key not in OF_ONE_CELL}}
     setup = _text(folder / "sweep.yaml")
-    return Results(folder, True, frames.reset_index(drop=True), cells, keys, provenance, setup, (note,))
+    return Results(folder, True, frames.reset_index(drop=True), cells, tuple(varied), provenance, setup, (note,))
 
 
-def _varied(path: Path) -> tuple[str, ...]:
+def _place(row: dict[str, Any], varied: dict[str, list[Any]]) -> list[int]:
+    """Where a cell stands in the sweep: the first key changes slowest, seeds fastest."""
+    places = (values.index(row[key]) if row[key] in values else len(values) for key, values in varied.items())
+    return [*places, int(row["seed"])]
+
+
+def _plain(value: Any) -> Any:
+    """A value as it stands in summary.csv."""
+    return json.dumps(value) if isinstance(value, (list, dict)) else value
+
+
+def _varied(path: Path) -> dict[str, list[Any]]:
+    """The varied keys and their values, in the order of the sweep."""
     try:
-        return tuple(strict_yaml.read(path).plain()["sweep"]["vary"])
-    except (SimulatorError, KeyError, TypeError) as error:
+        return {str(key): list(values) for key, values in strict_yaml.read(path).plain()["sweep"]["vary"].items()}
+    except (SimulatorError, KeyError, TypeError, AttributeError) as error:
         raise _torn(path, error) from error
 
 
@@ -138,7 +155,8 @@ def _missing(cells: pd.DataFrame, keys: tuple[str, ...], provenance: dict[str, A
     told = provenance.get("cells")
     expected = told if isinstance(told, int) else grid
     missing = expected - len(cells)
-    return [f"{missing} of {expected} cells are missing; this report is of the others. {AGAIN}."] if missing > 0 else []
+    note = f"{missing} of {expected} cells are missing; this report is of the others. {AGAIN}. {PAIRED}."
+    return [note] if missing > 0 else []
 
 
 def _read_run(folder: Path) -> Results:
@@ -191,8 +209,11 @@ def _text(path: Path) -> str:
 
 
 def _torn(path: Path, error: Exception) -> OutputError:
-    said = str(getattr(error, "strerror", None) or error).splitlines()[0]
-    return OutputError(str(path), f"cannot be read; it may be torn ({said})", next_step="Delete it and run again")
+    said = (str(getattr(error, "strerror", None) or error).splitlines() or ["empty"])[0]
+    next_step = "Delete it and run again"
+    if path.parent.parent.name == "cells":
+        next_step = f"Delete {path.parent} and run the sweep again: it does what is missing"
+    return OutputError(str(path), f"cannot be read; it may be torn ({said})", next_step=next_step)
 
 
 def _not_results(folder: Path) -> OutputError:

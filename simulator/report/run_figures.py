@@ -40,6 +40,7 @@ ROWS = (("sent", "sent"), ("holes", "received,\nwith holes"), ("concealed", "con
 WORDS = {  # figure -> its title and what it shows, where it stands in a page
     "quality": ("Quality of each frame", "Quality over capture time: nothing lost, not concealed, concealed"),
     "arrivals": ("Packets and blocks", "Fate of each packet and state of the blocks of each frame over capture time"),
+    "strip": ("Frames as sent and as seen", "Kept frames: sent, received with holes, concealed, nothing lost"),
 }
 
 
@@ -58,21 +59,29 @@ def write_figures(folder: Path, target: Path | None = None) -> list[Path]:
     """
     import pandas as pd
 
+    from simulator.report.provenance import source_of_run
+
+    target = target or folder / "figures"
     try:
         frames = pd.read_parquet(folder / "frames.parquet")
         packets = pd.read_parquet(folder / "packets.parquet")
         with np.load(folder / "frames" / "blocks.npz") as arrays:
             states = arrays["block_state"]
-        target = target or folder / "figures"
+        source = source_of_run(folder)
         target.mkdir(exist_ok=True)
         with style():
             return [
-                *save(quality_figure(frames), target / "quality", ("png", "svg")),
-                *save(arrivals_figure(frames, packets, states), target / "arrivals", ("png", "svg")),
-                *save(strip_figure(frames, folder / "frames"), target / "strip", ("png",)),
+                *_save(quality_figure(frames), target / "quality", ("png", "svg"), source),
+                *_save(arrivals_figure(frames, packets, states), target / "arrivals", ("png", "svg"), source),
+                *_save(strip_figure(frames, folder / "frames"), target / "strip", ("png",), source),
             ]
     except OSError as error:
         raise OutputError(str(folder), f"no figures can be made ({error})") from error
+
+
+def _save(figure: "Figure", path: Path, kinds: Sequence[str], source: str) -> list[Path]:
+    title, alt = WORDS[path.name]
+    return save(figure, path, kinds, {"Title": title, "Description": alt, "Source": source})
 
 
 def quality_figure(frames: "pd.DataFrame") -> "Figure":

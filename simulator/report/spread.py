@@ -92,7 +92,7 @@ def _draw(
     name: str, words: tuple[str, str, str], network: str, lines: dict[str, pd.Series], cells: Sequence[str] = ()
 ) -> Drawing:
     what, x_words, of = words
-    figure = Figure(figsize=(4.8, 3.2), layout="constrained")
+    figure = Figure(figsize=(4.2, 3.1), layout="constrained")
     axes = figure.subplots()
     shown = {label: values for label, values in lines.items() if len(values)}
     colours = SCHEMES if len(shown) == 1 else sns.color_palette("viridis", len(shown) + 1)[:-1]
@@ -103,7 +103,7 @@ def _draw(
         figure.legend(loc="outside lower center", ncols=min(3, len(shown)), frameon=False)
     title = f"Distribution of the {what}" + (f", {network}" if network else "")
     medians = "Median: " + "; ".join(
-        f"{label}{', ' * bool(label)}{np.median(values):.3g} ms" for label, values in shown.items()
+        f"{label}{', ' * bool(label)}{np.median(values):.3g} ms of {len(values):,}" for label, values in shown.items()
     )
     caption = f"Share {of} that took no longer. {medians}."
     return Drawing(name, title, caption, f"{title}. {medians}.", figure, tuple(cells))

@@ -4,6 +4,7 @@ frames, one row a frame --sum per cell--> one row a cell --lay out--> [condition
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,16 @@ class Study:
         grid = np.zeros((len(self.conditions), self.weights.shape[1]))
         np.add.at(grid, self.place, values.to_numpy(dtype=float))
         return grid
+
+    @cached_property
+    def first_cells(self) -> dict[tuple[str, str, float | None], int]:
+        """Row of the first cell of each (scheme, rate, loss), and with loss None of each (scheme, rate)."""
+        found: dict[tuple[str, str, float | None], int] = {}
+        keys = zip(*(self.cells[name] for name in CONDITION), strict=True)
+        for place, (scheme, rate, loss) in enumerate(keys):
+            for each in (float(loss), None):
+                found.setdefault((str(scheme), str(rate), each), place)
+        return found
 
     @property
     def schemes(self) -> list[str]:

@@ -151,12 +151,19 @@ def _condition_heads(study: Study, loss: bool = True) -> list[str]:
 
 
 def _condition(study: Study, row: "pd.Series", loss: bool = True) -> list[Entry]:
-    entries = [Entry(str(row["scheme"]))]
+    entries = [Entry(str(row["scheme"]), link=_cells_of(study, row, loss))]
     if study.roles.rate:
         entries.append(_word(row["rate"]))
     if loss and study.roles.loss:
         entries.append(Entry(f"{row['loss'] * 100:.3g}", sort=float(row["loss"])))
     return entries
+
+
+def _cells_of(study: Study, row: "pd.Series", loss: bool) -> str:
+    """Where in the table of cells those of a row begin; nowhere if they are not on the page."""
+    at = float(row["loss"]) if loss and study.roles.loss else None
+    place = study.first_cells[str(row["scheme"]), str(row["rate"]), at]
+    return f"#cell-{study.cells['cell'].iloc[place]}" if place < MOST_ROWS else ""
 
 
 def _word(value: Any) -> Entry:

@@ -54,8 +54,11 @@ def write_report(
     files = page.with_name(f"{page.stem}_files")
     _make(page.parent, files / "tables", files / "figures")
     numbers = _tables(known, falls)
-    for name, table in {**numbers, "cells": known.cells}.items():
+    facts = cell_facts(known.results)
+    for name, table in {**numbers, "cells": _with_facts(known.cells, facts)}.items():
         write_csv(table, files / "tables" / f"{name}.csv")
+    with replacing(files / "source.txt") as temporary:
+        temporary.write_text(f"{source(known.results)}\n", encoding="utf-8")
     album = Album(known)
     with style():
         drawings, notes = _drawings(known, numbers)
@@ -63,7 +66,7 @@ def write_report(
         figures += [_run_figure(known.results, path, page.parent) for path in _run_files(known.results, files)]
         shown = album.strips()
         strip_files = {strip.name: strips.write(strip, files / "figures", source(known.results)) for strip in shown}
-    text = Page(known, page.parent, files, figures, _page_tables(known, numbers, page.parent), notes).render(
+    text = Page(known, page.parent, files, figures, _page_tables(known, numbers, facts, page.parent), notes).render(
         shown, strip_files, album.clips()
     )
     with replacing(page) as temporary:
@@ -79,6 +82,13 @@ def _make(*folders: Path) -> None:
             raise OutputError(
                 str(folder), f"cannot be written ({error.strerror})", next_step="Choose a place with --out"
             ) from error
+
+
+def _with_facts(cells: pd.DataFrame, facts: dict[str, dict[str, str]]) -> pd.DataFrame:
+    """The cells with what their own provenance says: columns scenario_hash, version, commit, model_hash."""
+    rows = [facts.get(str(cell), {}) for cell in cells["cell"]]
+    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "codec"]
+    return cells.assign(**{name.replace(" ", "_"): [row.get(name, "") for row in rows] for name in names})
 
 
 def _tables(known: Study, falls: Sequence[Fall]) -> dict[str, pd.DataFrame]:
@@ -136,7 +146,9 @@ def _run_figure(results: Results, path: Path, home: Path) -> Figure:
     return dataclasses.replace(figure_of(drawing, [path, path.with_suffix(".svg")], home), wide=True)
 
 
-def _page_tables(known: Study, numbers: dict[str, pd.DataFrame], home: Path) -> list[tables.Table]:
+def _page_tables(
+    known: Study, numbers: dict[str, pd.DataFrame], facts: dict[str, dict[str, str]], home: Path
+) -> list[tables.Table]:
     """Those tables that have rows; cells at the end."""
     made = [
         tables.falls_table(known, numbers["falls"]),
@@ -144,6 +156,6 @@ def _page_tables(known: Study, numbers: dict[str, pd.DataFrame], home: Path) -> 
         tables.differences_table(known, numbers["differences"]),
         tables.tokens_table(known, numbers["tokens"]),
         tables.transport_table(known, numbers["transport"]),
-        tables.cells_table(known, cell_facts(known.results), links(known.results, home)),
+        tables.cells_table(known, facts, links(known.results, home)),
     ]
     return [table for table in made if table.rows]

@@ -3,9 +3,11 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -357,6 +359,87 @@ def test_a_failure_that_passes_is_forgotten(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr("simulator.run.write", flaky)
     assert swept(tmp_path, retries=3).done == 12
+
+
+# Trouble in the middle
+
+
+def trouble(monkeypatch: pytest.MonkeyPatch, error: BaseException, after: int = 3) -> None:
+    """Writing a cell fails from the given one on."""
+    real, written = run.write, [0]
+
+    def write(*arguments: Any) -> Any:
+        written[0] += 1
+        if written[0] > after:
+            raise error
+        return real(*arguments)
+
+    monkeypatch.setattr("simulator.run.write", write)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (OSError(28, "No space left on device"), 2, "cannot be written (No space left on device)"),
+        (KeyboardInterrupt(), 130, "interrupted; what is done is kept; the same command does the rest"),
+    ],
+)
+def test_a_full_disk_or_ctrl_c_stops_at_once_and_keeps_what_is_done(
+    error: BaseException, code: int, words: str, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        trouble(patch, error)
+        assert cli.main(command(tmp_path)[3:]) == code
+    said = capsys.readouterr().err
+    assert words in said and "Traceback" not in said
+    folder = tmp_path / "lossy_20pct" / whole.name
+    left = [path.name for path in (folder / "cells").iterdir()]
+    assert len(left) == 3 and not any(name.startswith(".") for name in left) and not (folder / "failed").exists()
+    assert swept(tmp_path).done == grid().size and files(folder) == files(whole)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_two_processes_without_a_word_too_many(tmp_path: Path) -> None:
+    code = (
+        "import signal, sys; from simulator import cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell may have it ignored in the background
+        "sys.exit(cli.main(sys.argv[1:]))"
+    )
+    arguments = [*command(tmp_path, "--jobs", "2", "--quiet")[3:], "--seeds", "60"]
+    call = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while call.poll() is None and not list(tmp_path.glob("*/*/cells/[!.]*")):
+        time.sleep(0.02)
+    os.killpg(call.pid, signal.SIGINT)  # as a terminal does: to all of them
+    said = call.communicate()[1]
+    assert call.returncode == 130, said
+    assert said.strip() == "interrupted; what is done is kept; the same command does the rest"
+    assert list(tmp_path.glob("*/*/cells/[!.]*")) and not list(tmp_path.glob("*/*/cells/.*.claim"))
+
+
+def test_a_torn_cell_is_named_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = swept(tmp_path).folder
+    for name, rest in (("frames.parquet", b"PAR1"), ("summary.csv", b"")):
+        (folder / "sweep.parquet").unlink()
+        cell = sorted((folder / "cells").iterdir())[4]
+        (cell / name).write_bytes(rest)
+        assert cli.main(command(tmp_path)[3:]) == 2
+        said = capsys.readouterr().err
+        assert f"{cell / name}: cannot be read; it may be torn" in said and f"Delete {cell} and call again" in said
+        shutil.rmtree(cell)
+        assert swept(tmp_path).done == grid().size
+
+
+def test_changed_code_of_the_users_is_another_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    names = set()
+    for step in (1, 2):
+        (tmp_path / "mine_to_change.py").write_text(f"def guess(batch, received, codebook): return {step}\n")
+        sweep_grid.media_loader.code_hash.cache_clear()
+        made = grid(vary=("concealment.method=none,mine_to_change:guess",), seeds=1)
+        names |= {cell.name for cell in made.cells()}
+    assert len(names) == 3  # the cell without it is the same one
 
 
 # What is shared

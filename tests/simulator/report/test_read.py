@@ -46,7 +46,17 @@ def test_a_sweep_that_was_stopped_is_read_from_its_cells(copy: Path, sweep: Path
     assert "is of the 17 cells that are done" in found.notes[0] and found.keys == whole.keys
     same = whole.cells.set_index("cell")[[*whole.keys, "seed", "psnr_db_mean"]]
     mine = found.cells.set_index("cell")[same.columns]
-    pd.testing.assert_frame_equal(mine, same.loc[mine.index])
+    order = [cell for cell in whole.cells["cell"] if cell in mine.index]
+    pd.testing.assert_frame_equal(mine, same.loc[order])  # in the order of the sweep, not of its folders
+    assert found.provenance["version"] and not {"seed", "scenario_hash", "codec"} & found.provenance.keys()
+
+
+def test_a_torn_cell_of_a_sweep_that_was_stopped_is_named(copy: Path) -> None:
+    (copy / "sweep.parquet").unlink()
+    cell = sorted((copy / "cells").iterdir())[2]
+    (cell / "summary.csv").write_bytes(b"")
+    with pytest.raises(OutputError, match=rf"{cell.name}/summary.csv: cannot be read.*Delete .*{cell.name} and run"):
+        read(copy)
 
 
 def test_an_empty_sweep_is_refused(copy: Path) -> None:

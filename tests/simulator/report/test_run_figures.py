@@ -33,6 +33,13 @@ def test_figures_say_what_they_show_with_units(folder: Path) -> None:
         assert words in arrivals
 
 
+def test_figures_name_the_run_that_made_them(folder: Path) -> None:
+    with Image.open(folder / "figures" / "strip.png") as picture:
+        source = picture.info["Source"]
+    assert source.startswith(f"lossy_20pct/{folder.name}, seed 1, vqstream ") and source.endswith(", codec toy")
+    assert source in (folder / "figures" / "quality.svg").read_text()
+
+
 def test_figures_made_again_from_the_files_are_the_same_bytes(folder: Path) -> None:
     before = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
     written = write_figures(folder)

@@ -12,6 +12,8 @@ from PIL import Image
 
 from simulator import cli, records, run
 from simulator.errors import OutputError
+from simulator.report import estimates
+from simulator.report.curves import Drawing, difference_drawings, quality_drawings
 from simulator.report.pictures import Album
 from simulator.report.read import read
 from simulator.report.study import study
@@ -55,6 +57,37 @@ def test_files_of_figures_say_what_made_them(reported: Written, sweep: Path) -> 
         assert sweep.name in picture.info["Source"] and "seeds 1 to 3" in picture.info["Source"]
     svg = (reported.files / "figures" / "quality_psnr_db.svg").read_text()
     assert sweep.name in svg and "packets lost (%)" in svg and "PSNR (dB)" in svg
+
+
+def test_numbers_lead_to_their_cells_and_these_to_scenario_version_and_model(reported: Written, sweep: Path) -> None:
+    cells = pd.read_csv(reported.files / "tables" / "cells.csv", keep_default_na=False)
+    assert cells["scenario_hash"].str.fullmatch("[0-9a-f]{12}").all() and (cells["model_hash"] == "none").all()
+    assert (cells["version"] != "").all() and sweep.name in (reported.files / "source.txt").read_text()
+    of = cells.set_index("cell")[["scheme", "loss"]]
+    text = reported.page.read_text(encoding="utf-8")
+    table = text[text.index('id="quality"') : text.index('id="differences"')]
+    rows = re.findall(r'<a href="#cell-(\w+)">([\w ]+)</a></th><td class="number" data-sort="([\d.]+)"', table)
+    assert len(rows) == 6
+    for cell, scheme, loss in rows:
+        assert of.loc[cell].tolist() == [scheme, float(loss)]
+
+
+def test_what_codecs_sent_is_said_where_it_differs(sweep: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(sweep, tmp_path / "x")
+    frames = pd.read_parquet(copy / "sweep.parquet")
+    assert not [d.caption for d in drawings(copy) if "on the wire" in d.caption]
+    frames.loc[frames["concealment"] == "none", "bpp"] *= 2
+    records.write_parquet(frames, copy / "sweep.parquet")
+    said = [d.caption for d in drawings(copy) if d.name.startswith(("quality", "difference"))]
+    assert said and all("Bits a pixel on the wire: no concealment " in caption for caption in said)
+
+
+def drawings(folder: Path) -> list[Drawing]:
+    known = study(read(folder))
+    return [
+        *quality_drawings(known, estimates.quality(known)),
+        *difference_drawings(known, estimates.differences(known)),
+    ]
 
 
 def test_the_page_fetches_nothing(page: Elements, reported: Written) -> None:
