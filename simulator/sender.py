@@ -125,8 +125,8 @@ class Sender:
         if self._pacer is not None:
             self._pace(self._pacer, packets, now_ns)
         else:
-            for frame, packet in packets:
-                self._send(frame, packet, now_ns)
+            for frame, each in packets:
+                self._send(frame, each, now_ns)
 
     def _pace(self, pacer: Pacer, packets: Sequence[tuple[int, AnyPacket]], now_ns: int) -> None:
         """Send the packets of the group, each when the pacer lets it go."""
