@@ -9,8 +9,10 @@ sequence number, so the packets themselves need no header extension and cost not
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import NamedTuple
 
-from simulator.packet import FIRST_BYTE, IP_UDP_BYTES, distance
+from simulator.packet import FIRST_BYTE, IP_UDP_BYTES, unwrap
 from simulator.units import SECOND_NS
 
 # Congestion control feedback packet (RFC 8888, section 3.1), sent alone as reduced-size RTCP (RFC 5506):
@@ -64,7 +66,8 @@ def _block(block: Block, time: int) -> bytes:
 
 
 def _offset(before_ns: int) -> int:
-    return min(max(before_ns, 0) * OFFSET_HZ // SECOND_NS, MOST_OFFSET)
+    offset = before_ns * OFFSET_HZ // SECOND_NS
+    return offset if 0 <= offset <= MOST_OFFSET else 0 if offset < 0 else MOST_OFFSET
 
 
 def parse(data: bytes, now_ns: int) -> list[Block]:
@@ -98,8 +101,9 @@ def _blocks(data: bytes, place: int, report_ns: int) -> Iterable[Block]:
             raise ValueError(f"count of reports: {count} do not fit into the message")
         metrics = struct.unpack_from(f">{count}H", data, place)
         place += 2 * (count + count % 2)
-        times = (report_ns - (metric & 0x1FFF) * SECOND_NS // OFFSET_HZ for metric in metrics)
-        arrived = (time_ns if metric & RECEIVED else None for time_ns, metric in zip(times, metrics, strict=True))
+        arrived = [
+            report_ns - (metric & 0x1FFF) * SECOND_NS // OFFSET_HZ if metric & RECEIVED else None for metric in metrics
+        ]
         yield Block(ssrc, first, tuple(arrived))
 
 
@@ -138,8 +142,9 @@ class Recorder:
         stream = self._streams.get(ssrc)
         if stream is None:
             stream = self._streams[ssrc] = _Stream(sequence)
-        number = stream.newest + distance((stream.base + stream.newest) & 0xFFFF, sequence)
-        stream.newest = max(stream.newest, number)
+        number = unwrap(sequence - stream.base, stream.newest)
+        if number > stream.newest:
+            stream.newest = number
         if number >= stream.reported:
             stream.fresh.setdefault(number, now_ns)
 
@@ -155,8 +160,7 @@ def _told(ssrc: int, stream: _Stream) -> Block:
     return Block(ssrc, (stream.base + first) & 0xFFFF, tuple(fresh.get(number) for number in range(first, end)))
 
 
-@dataclass(frozen=True, slots=True)
-class PacketReport:
+class PacketReport(NamedTuple):
     """One packet, as the sender knows it once feedback has come.
 
     Attributes:
@@ -197,4 +201,4 @@ class Outstanding:
                     reports.append(PacketReport(known[0], arrived_ns, known[1]))
         while self._open and next(iter(self._open.values()))[0] < now_ns - FORGET_NS:
             del self._open[next(iter(self._open))]
-        return sorted(reports, key=lambda report: report.sent_ns)
+        return sorted(reports, key=attrgetter("sent_ns"))

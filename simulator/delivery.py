@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from simulator.journey import Journey, with_copies
 from simulator.media import Slice
-from simulator.packet import OVERHEAD_BYTES, Packet
+from simulator.packet import OVERHEAD_BYTES, Kind, Packet
 from simulator.packetizer import depacketize
 
 
@@ -96,16 +96,18 @@ def deliver(
         bpp_asked: Rate that the codec was asked for.
     """
     received = tuple(depacketize(in_time))
-    media = [journey for journey in journeys if journey.packet.kind == "media"]
+    kinds: dict[Kind, list[Journey]] = {"media": [], "fec": [], "retransmission": []}
+    for journey in journeys:
+        kinds[journey.packet.kind].append(journey)
+    media = kinds["media"]
     missed = [journey for journey in media if journey.fate not in ("delivered", "duplicate")]
     there = {part.index for part in received}
-    late = _total(journey for journey in missed if journey.fate == "late")
-    sent, fec = _total(media), _total(journey for journey in journeys if journey.packet.kind == "fec")
-    repeats = _total(journey for journey in journeys if journey.packet.kind == "retransmission")
-    lost = _total(journey for journey in missed if journey.fate in ("lost", "queue_drop"))
-    corrupt = _total(journey for journey in missed if journey.fate == "corrupt")
-    recovered = _total(journey for journey in missed if _slice_index(journey) in there)
-    duplicate = _total(journey for journey in with_copies(journeys) if journey.fate == "duplicate")
+    late = _total([journey for journey in missed if journey.fate == "late"])
+    sent, fec, repeats = _total(media), _total(kinds["fec"]), _total(kinds["retransmission"])
+    lost = _total([journey for journey in missed if journey.fate in ("lost", "queue_drop")])
+    corrupt = _total([journey for journey in missed if journey.fate == "corrupt"])
+    recovered = _total([journey for journey in missed if _slice_index(journey) in there])
+    duplicate = _total([journey for journey in with_copies(journeys) if journey.fate == "duplicate"])
     return FrameDelivery(
         frame=frame,
         capture_ns=capture_ns,
@@ -138,10 +140,9 @@ def deliver(
     )
 
 
-def _total(journeys: Iterable[Journey]) -> tuple[int, int]:
+def _total(journeys: Sequence[Journey]) -> tuple[int, int]:
     """Packets and their bytes on the wire."""
-    sizes = [journey.size_bytes for journey in journeys]
-    return len(sizes), sum(sizes)
+    return len(journeys), sum([journey.size_bytes for journey in journeys])
 
 
 def _slice_index(journey: Journey) -> int:

@@ -31,6 +31,12 @@ def coefficient(row: int, column: int) -> int:
     return multiply(cauchy(row, column), invert(cauchy(0, column)))
 
 
+@cache  # at most 128 rows of references
+def _tables(row: int) -> tuple[bytes, ...]:
+    """By column, the table for bytes.translate that multiplies by C[row][column]."""
+    return tuple(TIMES[coefficient(row, column)] for column in range(LARGEST_BLOCK))
+
+
 def parity_of(symbols: Sequence[bytes], count: int) -> list[bytes]:
     """The parity of a block.
 
@@ -47,9 +53,9 @@ def parity_of(symbols: Sequence[bytes], count: int) -> list[bytes]:
 
 def _weighted_sum(symbols: Sequence[bytes], row: int, columns: Sequence[int]) -> int:
     """Sum of C[row][column] times symbol; as an integer in little-endian order, so padding is free."""
-    total = 0
+    tables, total = _tables(row), 0
     for column, data in zip(columns, symbols, strict=True):
-        total ^= int.from_bytes(data.translate(TIMES[coefficient(row, column)]) if row else data, "little")
+        total ^= int.from_bytes(data.translate(tables[column]) if row else data, "little")
     return total
 
 

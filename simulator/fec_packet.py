@@ -9,18 +9,17 @@ frame's packets; the layout is our own, since neither RFC 5109 nor RFC 8627 has 
 
 import struct
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from simulator.packet import (
     IP_UDP_BYTES,
     MARKER,
+    PAYLOAD_HEADER,
     PAYLOAD_TYPES,
     RTP,
-    Kind,
     Packet,
     RtpHeader,
     parse_rtp,
-    payload_header,
     rtp_header,
     with_payload,
 )
@@ -41,6 +40,7 @@ MAX_SPAN = 255
 #   32 bits  timestamp                                then payload header and slice
 # Sequence number and SSRC need no parity: the mask says the one, the session the other.
 SYMBOL = struct.Struct(">HBI")
+SYMBOL_HEAD = struct.Struct(SYMBOL.format + PAYLOAD_HEADER.format.lstrip(">"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class FecPacket:
     count: int
     code: str
     payload: bytes
-    kind: ClassVar[Kind] = "fec"
+    kind: ClassVar[Literal["fec"]] = "fec"
     tokens: ClassVar[int] = 0  # parity holds no slice
 
     @property
@@ -120,8 +120,9 @@ def parse(data: bytes) -> FecPacket:
 
 def symbol(packet: Packet) -> bytes:
     """What parity protects of a media packet."""
-    body = payload_header(packet) + packet.payload
-    return SYMBOL.pack(len(body), MARKER * packet.marker | PAYLOAD_TYPES["media"], packet.timestamp) + body
+    _, timestamp, _, marker, frame, index, count, tokens, _, payload, _ = packet
+    length, second = PAYLOAD_HEADER.size + len(payload), MARKER * marker | PAYLOAD_TYPES["media"]
+    return SYMBOL_HEAD.pack(length, second, timestamp, frame, index, count, tokens) + payload
 
 
 def from_symbol(data: bytes, sequence: int, ssrc: int) -> Packet:

@@ -71,6 +71,10 @@ class Ledger:
         """A parity packet of a frame will be sent, at once or later."""
         self._frames[frame].unsent += 1
 
+    def is_open(self, frame: int) -> bool:
+        """Whether more may be sent of a frame: it has been taken, and has not been handed on."""
+        return frame in self._frames
+
     def send(self, frame: int, packet: AnyPacket, now_ns: int) -> Journey:
         """A packet of a frame sets out: its journey."""
         size_bytes = packet.size_bytes
@@ -81,7 +85,8 @@ class Ledger:
         if packet.kind != "retransmission":
             open_frame.unsent -= 1
         self._under_way.append(journey)
-        self.sent.add(size_bytes)
+        self.sent.packets += 1  # not self.sent.add: a call a packet
+        self.sent.bytes += size_bytes
         return journey
 
     def feedback(self, frame: int, size_bytes: int) -> None:
@@ -98,12 +103,10 @@ class Ledger:
             if not shown or frame.unsent or not _all_ended(frame.journeys):
                 break
             self._close(frame)
-        under_way, records = self._under_way, self._records
+        under_way = self._under_way
         while under_way and _ended(under_way[0]):
-            for copies, journey in enumerate(with_copies((under_way.popleft(),))):
-                records.append(_record(journey, self._seed))
-                self._count(journey, copy=copies > 0)
-        if len(records) >= BLOCK:
+            self._enter(under_way.popleft(), copy=False)
+        if len(self._records) >= BLOCK:
             self._hand_on()
 
     def finish(self) -> None:
@@ -114,6 +117,14 @@ class Ledger:
         self._hand_on()
         for journey in with_copies(self._under_way):  # none, or the check of conservation will say so
             self._count(journey, copy=False)
+
+    def _enter(self, journey: Journey, copy: bool) -> None:
+        """A journey and its copies have come to their ends."""
+        self._records.append(_record(journey, self._seed))
+        self._count(journey, copy)
+        if journey.copies:
+            for each in journey.copies:
+                self._enter(each, copy=True)
 
     def _count(self, journey: Journey, copy: bool) -> None:
         self.account[journey.fate or "in_flight"].add(journey.size_bytes)
@@ -149,20 +160,20 @@ def _ended(journey: Journey) -> bool:
 
 
 def _all_ended(journeys: list[Journey]) -> bool:
-    return all(_ended(journey) for journey in journeys)
+    return all(map(_ended, journeys))
 
 
 def _record(journey: Journey, seed: int) -> PacketRecord:
     assert journey.fate is not None, journey
-    arrived_ns = journey.arrived_ns
+    packet, arrived_ns = journey.packet, journey.arrived_ns
     return PacketRecord(
-        seed=seed,
-        frame=journey.frame,
-        packet=journey.number,
-        kind=journey.packet.kind,
-        size_bytes=journey.size_bytes,
-        time_sent_ms=units.ns_to_ms(journey.sent_ns),
-        time_arrived_ms=None if arrived_ns is None else units.ns_to_ms(arrived_ns),
-        fate=journey.fate,
-        tokens=journey.packet.tokens,
+        seed,
+        journey.frame,
+        journey.number,
+        packet.kind,
+        journey.size_bytes,
+        units.ns_to_ms(journey.sent_ns),
+        None if arrived_ns is None else units.ns_to_ms(arrived_ns),
+        journey.fate,
+        packet.tokens,
     )

@@ -12,10 +12,10 @@ class Pacer:
     """A virtual line of `factor` times the target rate in front of the link; first come, first served.
 
     Args:
-        factor: Pacing rate over target rate, > 0; None for no pacing.
+        factor: Pacing rate over target rate, > 0.
     """
 
-    def __init__(self, factor: float | None) -> None:
+    def __init__(self, factor: float) -> None:
         self._factor = factor
         self._free_ns = 0
 
@@ -27,8 +27,6 @@ class Pacer:
             size_bytes: Of the packet on the wire.
             rate_bps: The target rate now.
         """
-        if self._factor is None:
-            return now_ns
         start_ns = max(now_ns, self._free_ns)
         self._free_ns = start_ns + transmission_ns(size_bytes, max(round(rate_bps * self._factor), 1))
         return start_ns

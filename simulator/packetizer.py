@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from simulator.errors import MediaError
 from simulator.media import EncodedFrame, Slice
-from simulator.packet import CLOCK_HZ, MAX_SLICES, MAX_TOKENS, OVERHEAD_BYTES, Packet, next_number
+from simulator.packet import CLOCK_HZ, MAX_SLICES, MAX_TOKENS, OVERHEAD_BYTES, Packet
 from simulator.units import clock_ticks, frame_time_ns
 
 
@@ -67,23 +67,28 @@ def packetize(group: Sequence[tuple[int, EncodedFrame]], stream: RtpStream) -> l
     if len(group) > 1:
         parts.sort(key=lambda each: each[1].index)  # stable: frames stay in order
     timestamps = {frame: _timestamp(frame, stream) for frame, _ in group}
-    packets = []
-    for frame, part, last in parts:
-        packet = Packet(
-            sequence=stream.sequence,
-            timestamp=timestamps[frame],
-            ssrc=stream.ssrc,
-            marker=last,
-            frame=frame & 0xFFFF,
-            slice_index=part.index,
-            slice_count=part.count,
-            tokens=part.tokens,
-            kind="media",
-            payload=part.data,
-        )
-        packets.append(Outgoing(frame, packet, part.importance))
-        stream.sequence = next_number(stream.sequence)
-    return packets
+    first, ssrc = stream.sequence, stream.ssrc
+    stream.sequence = (first + len(parts)) & 0xFFFF
+    return [
+        Outgoing(frame, _media(part, frame, first + step, timestamps[frame], ssrc, last), part.importance)
+        for step, (frame, part, last) in enumerate(parts)
+    ]
+
+
+def _media(part: Slice, frame: int, sequence: int, timestamp: int, ssrc: int, last: bool) -> Packet:
+    """The packet of a slice; frame and sequence number are cut to their 16 bits."""
+    return Packet(
+        sequence & 0xFFFF,
+        timestamp,
+        ssrc,
+        last,
+        frame & 0xFFFF,
+        part.index,
+        part.count,
+        part.tokens,
+        "media",
+        part.data,
+    )
 
 
 def _timestamp(frame: int, stream: RtpStream) -> int:
@@ -113,6 +118,8 @@ def frame_of(steps: int, near: Packet, near_frame: int, depth: int) -> int:
 
 def _check(frame: int, part: Slice, mtu_bytes: int) -> None:
     size_bytes = OVERHEAD_BYTES + len(part.data)
+    if size_bytes <= mtu_bytes and part.tokens <= MAX_TOKENS and 0 <= part.index < part.count <= MAX_SLICES:
+        return
     where = f"packetizer.packets_per_frame (frame {frame}, slice {part.index})"
     if size_bytes > mtu_bytes:
         rule = f"a slice and its {OVERHEAD_BYTES} bytes of headers must fit channel.mtu_bytes = {mtu_bytes}"
@@ -120,9 +127,8 @@ def _check(frame: int, part: Slice, mtu_bytes: int) -> None:
     if part.tokens > MAX_TOKENS:
         rule = f"a packet holds at most {MAX_TOKENS} tokens"
         raise MediaError(where, rule, part.tokens, "Raise packets_per_frame")
-    if not 0 <= part.index < part.count <= MAX_SLICES:
-        rule = f"slices are numbered from 0 and there are at most {MAX_SLICES}"
-        raise MediaError(where, rule, (part.index, part.count), "Lower packets_per_frame")
+    rule = f"slices are numbered from 0 and there are at most {MAX_SLICES}"
+    raise MediaError(where, rule, (part.index, part.count), "Lower packets_per_frame")
 
 
 def depacketize(packets: Iterable[Packet]) -> list[Slice]:

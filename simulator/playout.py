@@ -25,7 +25,7 @@ class PlayoutBuffer:
     """
 
     def __init__(self, fps: float, delay: Delay, waiting_ns: int = 0) -> None:
-        self._fps, self._delay, self._waiting_ns = fps, delay, waiting_ns
+        self._fps, self._delay, self._adapts, self._waiting_ns = fps, delay, delay.adapts, waiting_ns
         self._slots: dict[int, tuple[int, list[Packet]]] = {}  # frame -> when it is shown, its packets
         self._settled: list[int] = []  # frames in `_slots`, sorted; only for a delay that adapts
         self._past = (-1, 0)  # newest frame forgotten, and when it was shown
@@ -36,7 +36,7 @@ class PlayoutBuffer:
         if slot is not None:
             return slot[0]
         wanted_ns = frame_time_ns(frame, self._fps) + self._delay.delay_ns() + self._waiting_ns
-        return self._in_order(frame, wanted_ns) if self._delay.adapts else wanted_ns
+        return self._in_order(frame, wanted_ns) if self._adapts else wanted_ns
 
     def _in_order(self, frame: int, wanted_ns: int) -> int:
         """Not before the settled frame before it, not after the settled one behind it."""
@@ -65,9 +65,9 @@ class PlayoutBuffer:
         slot = self._slots.get(frame)
         if slot is None:
             slot = self._slots[frame] = (self.render_ns(frame), [])
-            if self._delay.adapts:
+            if self._adapts:
                 insort(self._settled, frame)
-        if self._delay.adapts and not repaired:
+        if self._adapts and not repaired:
             self._delay.arrived(now_ns - frame_time_ns(frame, self._fps) - self._waiting_ns, now_ns)
         if now_ns > slot[0]:
             return False
@@ -81,5 +81,5 @@ class PlayoutBuffer:
     def forget(self, frame: int) -> None:
         """The frame has been shown, and all before it: let go of its packets; what still comes is late."""
         self._past = (frame, self.render_ns(frame))
-        if self._slots.pop(frame, None) is not None and self._delay.adapts:
+        if self._slots.pop(frame, None) is not None and self._adapts:
             self._settled.remove(frame)

@@ -53,14 +53,15 @@ class ReceivedRate:
 
     def add(self, arrived_ns: int, size_bytes: int) -> None:
         """Take an arrival; times out of order count as of the newest seen."""
+        arrivals = self._arrivals
         if self._first_ns is None:
             self._first_ns = arrived_ns
-        if self._arrivals:
-            arrived_ns = max(arrived_ns, self._arrivals[-1][0])
-        self._arrivals.append((arrived_ns, size_bytes))
+        if arrivals and arrivals[-1][0] > arrived_ns:
+            arrived_ns = arrivals[-1][0]
+        arrivals.append((arrived_ns, size_bytes))
         self._bytes += size_bytes
-        while self._arrivals[0][0] <= arrived_ns - RATE_WINDOW_NS:
-            self._bytes -= self._arrivals.popleft()[1]
+        while arrivals[0][0] <= arrived_ns - RATE_WINDOW_NS:
+            self._bytes -= arrivals.popleft()[1]
 
     def rate_bps(self) -> float | None:
         """The rate at the last arrival; None before a window has passed since the first."""

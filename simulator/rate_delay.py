@@ -75,8 +75,10 @@ class Bursts:
         if sent_ns < burst.first_sent_ns:  # out of order, of a burst that is closed
             return None
         if self._belongs(burst, sent_ns, arrived_ns):
-            burst.last_sent_ns = max(burst.last_sent_ns, sent_ns)
-            burst.last_arrived_ns = max(burst.last_arrived_ns, arrived_ns)
+            if sent_ns > burst.last_sent_ns:
+                burst.last_sent_ns = sent_ns
+            if arrived_ns > burst.last_arrived_ns:
+                burst.last_arrived_ns = arrived_ns
             return None
         change = None if self._before is None else _change(self._before, burst)
         self._before, self._current = burst, _Burst(sent_ns, sent_ns, arrived_ns, arrived_ns)
@@ -123,12 +125,13 @@ class Trendline:
 def _slope(points: deque[tuple[float, float]], fallback: float) -> float:
     """Least squares; `fallback` if all points have one time."""
     start, count = points[0][0], len(points)
-    mean_x = sum(x - start for x, _ in points) / count
-    mean_y = sum(y for _, y in points) / count
-    spread = sum((x - start - mean_x) ** 2 for x, _ in points)
+    mean_x = sum([x - start for x, _ in points]) / count
+    mean_y = sum([y for _, y in points]) / count
+    off_x = [x - start - mean_x for x, _ in points]
+    spread = sum([x**2 for x in off_x])
     if spread == 0:
         return fallback
-    return sum((x - start - mean_x) * (y - mean_y) for x, y in points) / spread
+    return sum([x * (y - mean_y) for x, (_, y) in zip(off_x, points, strict=True)]) / spread
 
 
 class Detector:

@@ -40,7 +40,7 @@ class LossBased:
         estimate never runs ahead of the delay-based one: what is not sent proves nothing.
         """
         self._seen += len(reports)
-        self._lost += sum(report.arrived_ns is None for report in reports)
+        self._lost += sum([report.arrived_ns is None for report in reports])
         if self._seen >= LOSS_PACKETS:
             loss = self._lost / self._seen
             if loss < LOSS_LOW:
@@ -76,16 +76,16 @@ class Gcc:
         """Take the news of one feedback message, which arrives now."""
         if not reports:
             return
-        for report in reports:
-            if report.arrived_ns is not None:
-                self._arrival(report, report.arrived_ns)
+        for sent_ns, arrived_ns, size_bytes in reports:
+            if arrived_ns is not None:
+                self._arrival(sent_ns, arrived_ns, size_bytes)
         rtt_ns = now_ns - reports[-1].sent_ns
         delay_based = self._aimd.update(self._detector.usage, self._received.rate_bps(), rtt_ns, now_ns)
         self._target_bps = self._loss.update(reports, delay_based, self._min_bps, rtt_ns, now_ns)
 
-    def _arrival(self, report: PacketReport, arrived_ns: int) -> None:
-        self._received.add(arrived_ns, report.size_bytes)
-        change = self._bursts.add(report.sent_ns, arrived_ns)
+    def _arrival(self, sent_ns: int, arrived_ns: int, size_bytes: int) -> None:
+        self._received.add(arrived_ns, size_bytes)
+        change = self._bursts.add(sent_ns, arrived_ns)
         if change is not None:
             slope = self._trendline.add(change)
             self._detector.update(slope, self._trendline.changes, change)

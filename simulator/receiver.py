@@ -97,14 +97,16 @@ class Receiver:
         packet = journey.packet
         if self._recorder is not None:
             self._record(self._recorder, packet, now_ns)
-        if isinstance(packet, FecPacket):
-            fate = self._take_parity(packet, now_ns)
-        elif packet.kind == "media":
+        if packet.kind == "media":
             fate = self._take_media(packet, now_ns)
+        elif packet.kind == "fec":
+            fate = self._take_parity(packet, now_ns)
         else:
             fate = self._take_repeat(packet, now_ns)
         journey.fate = fate
-        self._tallies[fate].add(journey.size_bytes)
+        tally = self._tallies[fate]  # not tally.add: a call a packet
+        tally.packets += 1
+        tally.bytes += journey.size_bytes
 
     def _record(self, recorder: Recorder, packet: Packet | FecPacket, now_ns: int) -> None:
         recorder.arrived(packet.ssrc, packet.sequence, now_ns)
@@ -119,29 +121,32 @@ class Receiver:
             self._report(0 if self._newest is None else self._newest[1], message)
 
     def _take_media(self, packet: Packet, now_ns: int) -> Fate:
-        newest = self._newest
-        if newest is None:
-            sequence, frame = packet.sequence, unwrap(packet.frame, 0)
-            self._oldest = sequence - OVERTAKEN
-            self._start_frame(sequence, frame)
+        near, near_frame, _ = self._newest or self._first(packet)
+        # `unwrap` twice, spelled out: every packet passes here
+        sequence = near + ((packet.sequence - near + 0x8000) & 0xFFFF) - 0x8000
+        frame = near_frame + ((packet.frame - near_frame + 0x8000) & 0xFFFF) - 0x8000
+        if sequence > near:
+            if frame > near_frame:
+                self._start_frame(sequence, frame)
+                self._forget(now_ns)
             self._newest = (sequence, frame, packet)
-        else:
-            sequence, frame = unwrap(packet.sequence, newest[0]), unwrap(packet.frame, newest[1])
-            if sequence > newest[0]:
-                if frame > newest[1]:
-                    self._start_frame(sequence, frame)
-                    self._forget(now_ns)
-                self._newest = (sequence, frame, packet)
-                if sequence > newest[0] + 1:
-                    self._reveal(range(newest[0] + 1, sequence), now_ns)
-            elif sequence < newest[0] and (sequence not in self._kept or sequence in self._mended):
-                self.reordered += 1
+            if sequence > near + 1:
+                self._reveal(range(near + 1, sequence), now_ns)
         if sequence not in self._kept:
+            self.reordered += sequence < near
             return self._keep(sequence, frame, packet, now_ns)
         if sequence not in self._mended:
             return "duplicate"  # the same packet once more
         self._mended.discard(sequence)
+        self.reordered += sequence < near
         return "late" if now_ns > self._playout.render_ns(frame) else "duplicate"
+
+    def _first(self, packet: Packet) -> tuple[int, int, Packet]:
+        """The first media packet: numbers count from it."""
+        self._newest = newest = (packet.sequence, unwrap(packet.frame, 0), packet)
+        self._oldest = packet.sequence - OVERTAKEN
+        self._start_frame(*newest[:2])
+        return newest
 
     def _take_repeat(self, packet: Packet, now_ns: int) -> Fate:
         if self._newest is None:
@@ -173,11 +178,11 @@ class Receiver:
         self._kept[sequence] = packet
         if how != "sent":
             self._mended.add(sequence)
-        in_time = self._playout.insert(frame, packet, now_ns, repaired=sequence in self._mended)
+        in_time = self._playout.insert(frame, packet, now_ns, how != "sent")
         if self._asker is not None:
             self._asker.arrived(sequence, now_ns, how == "repeated")
-        if self._decoder is not None:
-            self._rebuilt(self._decoder.media(sequence), now_ns)
+        if self._decoder is not None and (mended := self._decoder.media(sequence)):
+            self._rebuilt(mended, now_ns)
         return "delivered" if in_time else "late"
 
     def _rebuilt(self, packets: Sequence[tuple[int, Packet]], now_ns: int) -> None:

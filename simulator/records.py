@@ -6,9 +6,9 @@ Times are in milliseconds since the capture of frame 0. What never happened is N
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from numpy.typing import NDArray
 
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, slots=True)
-class PacketRecord:
-    """One packet: a row of the table `packets`.
+class PacketRecord(NamedTuple):
+    """One packet: a row of the table `packets`; a tuple, for there are many.
 
     Attributes:
         seed: Of the run.
@@ -124,6 +123,11 @@ class FrameRecord:
 DTYPES = {int: "int64", float: "float64", bool: "bool", str: "str", float | None: "float64"}
 
 
+def column_types(table: type[PacketRecord] | type[FrameRecord]) -> dict[str, str]:
+    """The columns of a table, in order, and what pandas calls their types."""
+    return {name: DTYPES[hint] for name, hint in get_type_hints(table).items()}
+
+
 def to_frame(
     records: "Sequence[PacketRecord] | Sequence[FrameRecord]",
     columns: "Mapping[str, NDArray[Any]] | None" = None,
@@ -138,8 +142,8 @@ def to_frame(
     import pandas as pd  # takes most of a second, so only who writes a table pays for it
 
     table = {
-        each.name: pd.Series([getattr(row, each.name) for row in records], dtype=DTYPES[each.type])  # type: ignore[index]
-        for each in fields(records[0])
+        name: pd.Series([getattr(row, name) for row in records], dtype=dtype)
+        for name, dtype in column_types(type(records[0])).items()
     }
     for name, values in (columns or {}).items():
         assert len(values) == len(records), (name, len(values), len(records))
@@ -170,11 +174,11 @@ def packet_writer(path: Path) -> Iterator[Callable[[Sequence[PacketRecord]], Non
     import pyarrow.parquet as pq
 
     kinds = {"int64": pa.int64(), "float64": pa.float64(), "str": pa.string()}
-    schema = pa.schema([(each.name, kinds[DTYPES[each.type]]) for each in fields(PacketRecord)])  # type: ignore[index]
+    schema = pa.schema([(name, kinds[dtype]) for name, dtype in column_types(PacketRecord).items()])
     with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
 
         def add(block: Sequence[PacketRecord]) -> None:
-            columns = [[getattr(row, name) for row in block] for name in schema.names]
+            columns = list(zip(*block, strict=True))
             writer.write_table(pa.table(columns, schema=schema))
 
         yield add

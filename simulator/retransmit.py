@@ -4,7 +4,6 @@ No clock and no chance in here: time is an argument.
 """
 
 from collections import deque
-from dataclasses import replace
 
 from simulator.packet import Packet, next_number, unwrap
 
@@ -37,15 +36,15 @@ class History:
         if packet is None or expires_ns < now_ns:
             return None
         own, self._sequence = self._sequence, next_number(self._sequence)
-        return frame, replace(
-            packet, sequence=own, ssrc=self._ssrc, kind="retransmission", original_sequence=packet.sequence
+        return frame, packet._replace(
+            sequence=own, ssrc=self._ssrc, kind="retransmission", original_sequence=packet.sequence
         )
 
 
 def restore(repeat: Packet, ssrc: int) -> Packet:
     """The media packet that a repeat repeats, but for its SSRC, which is that of the media stream."""
     assert repeat.original_sequence is not None, repeat
-    return replace(repeat, sequence=repeat.original_sequence, ssrc=ssrc, kind="media", original_sequence=None)
+    return repeat._replace(sequence=repeat.original_sequence, ssrc=ssrc, kind="media", original_sequence=None)
 
 
 def original_number(repeat: Packet, near: int) -> int:

@@ -39,7 +39,7 @@ class Sender:
         protector: Makes parity; None: none.
         history: Keeps what may be asked for again; None: nothing is.
         rate: Chooses the rate of each frame; None: the codec's own.
-        pacer: Spreads the packets of a frame.
+        pacer: Spreads the packets of a frame; None: they leave back to back.
         on_progress: Called with the number of frames sent so far.
     """
 
@@ -61,7 +61,7 @@ class Sender:
         self._env, self._film, self._stream, self._playout = env, film, stream, playout
         self._ledger, self._out, self._depth = ledger, out, depth
         self._protector, self._history, self._on_progress = protector, history, on_progress
-        self._rate, self._pacer = rate, pacer or Pacer(None)
+        self._rate, self._pacer = rate, pacer
         self._choice: Choice | None = None  # for the newest frame
         self._group: list[tuple[int, EncodedFrame]] = []  # captured, and waiting for the rest of the group
         env.process(self._frame_clock())
@@ -76,10 +76,11 @@ class Sender:
 
     def _repeat(self, history: History, request: bytes) -> None:
         """Repeat what is still of use, at once: it is late already."""
+        now_ns = self._now_ns
         for sequence in nack.parse(request):
-            repeat = history.repeat(sequence, self._now_ns)
-            if repeat is not None:
-                self._send(*repeat)
+            repeat = history.repeat(sequence, now_ns)
+            if repeat is not None and self._ledger.is_open(repeat[0]):  # an adaptive delay may show it sooner
+                self._send(*repeat, now_ns)
 
     def _frame_clock(self) -> Generator[Event, None, None]:
         count = len(self._film)
@@ -109,39 +110,44 @@ class Sender:
 
     def _send_group(self, last: bool) -> None:
         """Media packets of the group, interleaved, then the parity of what is complete."""
-        media = packetize(self._group, self._stream)
-        for frame, packet, _ in media:
-            if self._history is not None:
-                self._history.add(frame, packet, self._playout.render_ns(frame), self._now_ns)
+        media, now_ns = packetize(self._group, self._stream), self._now_ns
+        if self._history is not None:
+            shown_ns = {frame: self._playout.render_ns(frame) for frame, _ in self._group}
+            for frame, packet, _ in media:
+                self._history.add(frame, packet, shown_ns[frame], now_ns)
         parity: list[tuple[int, FecPacket]] = []
         if self._protector is not None:
             parity = self._protector.push(media, len(self._group))
             parity += self._protector.flush() if last else []
         for newest, _ in parity:
             self._ledger.expect(newest)
-        self._pace([*((frame, packet) for frame, packet, _ in media), *parity])
+        packets: list[tuple[int, AnyPacket]] = [*((frame, packet) for frame, packet, _ in media), *parity]
+        if self._pacer is not None:
+            self._pace(self._pacer, packets, now_ns)
+        else:
+            for frame, each in packets:
+                self._send(frame, each, now_ns)
 
-    def _pace(self, packets: Sequence[tuple[int, AnyPacket]]) -> None:
+    def _pace(self, pacer: Pacer, packets: Sequence[tuple[int, AnyPacket]], now_ns: int) -> None:
         """Send the packets of the group, each when the pacer lets it go."""
-        now_ns = self._now_ns
         # what the group needs to be through before the next one: below that, a queue would grow in here
         rate_bps = bits(sum(packet.size_bytes for _, packet in packets)) * self._stream.fps / len(self._group)
         if self._choice is not None:
             rate_bps = max(rate_bps, self._choice.target_bps)
         for frame, packet in packets:
-            wait_ns = self._pacer.send_ns(now_ns, packet.size_bytes, rate_bps) - now_ns
+            wait_ns = pacer.send_ns(now_ns, packet.size_bytes, rate_bps) - now_ns
             if wait_ns:
                 Timeout(self._env, wait_ns).callbacks.append(partial(self._send_later, frame, packet))
             else:
-                self._send(frame, packet)
+                self._send(frame, packet, now_ns)
 
     def _send_later(self, frame: int, packet: AnyPacket, _: Event) -> None:
-        self._send(frame, packet)
+        self._send(frame, packet, self._now_ns)
 
-    def _send(self, frame: int, packet: AnyPacket) -> None:
-        journey = self._ledger.send(frame, packet, self._now_ns)
+    def _send(self, frame: int, packet: AnyPacket, now_ns: int) -> None:
+        journey = self._ledger.send(frame, packet, now_ns)
         if self._rate is not None:
-            self._rate.sent(packet.ssrc, packet.sequence, journey.size_bytes, journey.sent_ns)
+            self._rate.sent(packet.ssrc, packet.sequence, journey.size_bytes, now_ns)
         self._out(journey)
 
     @property

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from simpy import Environment
 
-from simulator import feedback, nack, playout_delay, rate_loop, units
+from simulator import clock, feedback, nack, playout_delay, rate_loop, units
 from simulator.channel import erasure, link
 from simulator.delivery import FrameDelivery
 from simulator.encodings import Film, Ready
@@ -113,7 +113,7 @@ def run_session(
     film = Ready(encoded) if isinstance(encoded, Sequence) else encoded
     sender = _sender(env, scenario, film, playout, ledger, numbers, _in_turn(taps.sent, path.put), on_progress)
     reverse = _close_the_loop(env, scenario, receiver, sender, ledger)
-    env.run()
+    clock.run(env)
 
     ledger.finish()
     conservation = Conservation(
@@ -190,7 +190,7 @@ def _sender(
         protector=protector,
         history=history,
         rate=rate_loop.make(scenario),
-        pacer=Pacer(scenario.pacing.factor if scenario.pacing.model == "paced" else None),
+        pacer=Pacer(scenario.pacing.factor) if scenario.pacing.model == "paced" else None,
         on_progress=on_progress,
     )
 

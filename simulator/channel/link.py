@@ -12,11 +12,10 @@ and one event a packet is enough: its arrival at the other end. CoDel decides at
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from simpy import Environment, Event, Timeout
 
-from simulator import scenario_channel
+from simulator import clock, scenario_channel
 from simulator.channel import bandwidth, corruption, delay, loss, outage, queue, reorder
 from simulator.channel.bandwidth import Bandwidth
 from simulator.channel.codel import Codel
@@ -27,7 +26,7 @@ from simulator.channel.outage import Outage
 from simulator.channel.queue import Queue
 from simulator.channel.reorder import Reorder
 from simulator.journey import Fate, Journey, Tally
-from simulator.packet import OVERHEAD_BYTES
+from simulator.packet import Packet
 from simulator.streams import Draws, generator
 
 
@@ -88,12 +87,11 @@ class Link:
         out: Callable[[Journey], None],
         mishaps: Mishaps = Mishaps(),  # frozen
     ) -> None:
-        self._env = env
-        self._schedule: Callable[[Any, Any, int], None] = env.schedule
+        self._env, self._post = env, clock.poster(env)
         self._admit, self._finish_ns = queue.admit, bandwidth.finish_ns
         self._lost, self._draw_delay, self._fifo = loss.lost, delay.draw, not delay.reorder
         self._mishaps = None if mishaps == Mishaps() else mishaps
-        self._on_arrival = (_unpack(out),)
+        self._on_arrival = (out,)
         self._line_free_ns = self._last_arrival_ns = 0
         self.queue_drop, self.lost, self.corrupt = Tally(), Tally(), Tally()
 
@@ -104,11 +102,11 @@ class Link:
         start_ns = free_ns if free_ns > now_ns else now_ns
         if self._admit(now_ns, start_ns, size_bytes):
             left_ns = self._line_free_ns = self._finish_ns(start_ns, size_bytes)
-            self._cross(journey, now_ns, left_ns)
+            self._cross(journey, left_ns)
         else:
             _end(journey, "queue_drop", self.queue_drop)
 
-    def _cross(self, journey: Journey, now_ns: int, left_ns: int) -> None:
+    def _cross(self, journey: Journey, left_ns: int) -> None:
         """The way of a packet that leaves the line at `left_ns`."""
         lost = self._lost(left_ns)
         arrival_ns = left_ns + self._draw_delay(left_ns)
@@ -117,15 +115,14 @@ class Link:
                 arrival_ns = self._last_arrival_ns
             self._last_arrival_ns = arrival_ns
         if self._mishaps is not None:
-            self._cross_mishaps(self._mishaps, journey, now_ns, left_ns, arrival_ns, lost)
+            self._cross_mishaps(self._mishaps, journey, left_ns, arrival_ns, lost)
         elif lost:
             _end(journey, "lost", self.lost)
         else:
-            self._schedule(_Arrival(self._on_arrival, journey), 1, arrival_ns - now_ns)  # 1: simpy's NORMAL
+            journey.callbacks = self._on_arrival
+            self._post(arrival_ns, journey)
 
-    def _cross_mishaps(
-        self, mishaps: Mishaps, journey: Journey, now_ns: int, left_ns: int, arrival_ns: int, lost: bool
-    ) -> None:
+    def _cross_mishaps(self, mishaps: Mishaps, journey: Journey, left_ns: int, arrival_ns: int, lost: bool) -> None:
         """The rest of the way where more than loss and delay may happen."""
         if mishaps.outage and mishaps.outage.down(left_ns):
             lost = True
@@ -138,10 +135,13 @@ class Link:
         elif wrong_bits and not _stands(journey, wrong_bits, mishaps.corruption):
             _end(journey, "corrupt", self.corrupt)
         else:
-            self._schedule(_Arrival(self._on_arrival, journey), 1, arrival_ns - now_ns)
+            self._arrive(journey, arrival_ns)
             if copy_ns is not None:
-                copy = _Arrival(self._on_arrival, journey.copy())
-                self._schedule(copy, 1, max(copy_ns, arrival_ns) - now_ns)
+                self._arrive(journey.copy(), max(copy_ns, arrival_ns))
+
+    def _arrive(self, journey: Journey, arrival_ns: int) -> None:
+        journey.callbacks = self._on_arrival
+        self._post(arrival_ns, journey)
 
 
 class CodelLink(Link):
@@ -177,7 +177,7 @@ class CodelLink(Link):
         self._busy = packet is not None
         if packet:
             left_ns = self._finish_ns(now_ns, packet.size_bytes)
-            self._cross(packet.item, now_ns, left_ns)
+            self._cross(packet.item, left_ns)
             Timeout(self._env, left_ns - now_ns).callbacks.append(self._serve)
 
 
@@ -188,33 +188,17 @@ class _NoQueue:
         raise AssertionError("packets of this link wait in its own queue")
 
 
-class _Arrival:
-    """An event of simpy for one packet: what `Environment.step` asks of one and no more, for speed."""
-
-    __slots__ = ("callbacks", "journey")
-
-    _ok = True  # simpy: nothing failed
-
-    def __init__(self, callbacks: Any, journey: Journey) -> None:
-        self.callbacks, self.journey = callbacks, journey
-
-
 def _stands(journey: Journey, wrong_bits: list[int], corruption: Corruption | None) -> bool:
     """Whether a packet with wrong bits is delivered all the same; if so, it has them from now on."""
-    payload, headers_whole = damage(journey.packet.payload, OVERHEAD_BYTES, wrong_bits)
+    packet = journey.packet
+    payload, headers_whole = damage(packet.payload, packet.size_bytes - len(packet.payload), wrong_bits)
     if not headers_whole or corruption is None or corruption.checksum:
         return False
-    journey.packet = replace(journey.packet, payload=payload)
+    if isinstance(packet, Packet):
+        journey.packet = packet._replace(payload=payload)
+    else:
+        journey.packet = replace(packet, payload=payload)
     return True
-
-
-def _unpack(out: Callable[[Journey], None]) -> Callable[[_Arrival], None]:
-    """`out` as a callback of simpy; a closure is quicker than a method, and each packet calls it."""
-
-    def arrive(event: _Arrival) -> None:
-        out(event.journey)
-
-    return arrive
 
 
 def _end(journey: Journey, fate: Fate, tally: Tally) -> None:

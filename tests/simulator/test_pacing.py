@@ -3,11 +3,6 @@ from simulator.pacing import Pacer
 MS = 1_000_000
 
 
-def test_without_a_factor_packets_leave_back_to_back() -> None:
-    pacer = Pacer(None)
-    assert [pacer.send_ns(7, 1000, 1e6) for _ in range(3)] == [7, 7, 7]
-
-
 def test_a_factor_of_one_spreads_a_frame_over_its_interval() -> None:
     pacer = Pacer(1.0)  # 4 packets of 125 bytes in 40 ms: 100 kbit/s
     assert [pacer.send_ns(0, 125, 100_000) for _ in range(5)] == [0, 10 * MS, 20 * MS, 30 * MS, 40 * MS]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from simulator.errors import MediaError
 from simulator.media import EncodedFrame, Slice
+from simulator.scenario import AdaptivePlayout
 from simulator.session import Taps, run_session
 from tests.simulator.tiny import film, scenario
 
@@ -348,6 +349,26 @@ def test_requests_alone_leave_losses_and_delays_of_the_way_forth_as_they_were():
         for protection in ({}, asking)
     )
     assert asked.packets == plain.packets and asked.feedback.packets == asked.feedback_lost.packets > 0
+
+
+def test_a_repeat_asked_for_after_an_adaptive_delay_has_shown_its_frame_is_not_sent():
+    """The delay shrinks, so a frame may be shown sooner than its packets were to be remembered."""
+    wanted = scenario(
+        fps=60,
+        protection={
+            "fec": {"code": "xor", "overhead": "25 %"},
+            "nack": {"retries": 4, "reorder_wait": 30, "initial_rtt": 20},
+        },
+        loss={"model": "bernoulli", "rate": 0.15},
+        delay={"model": "constant", "mean": 51},
+        bandwidth={"model": "constant", "rate": 186_020},
+        queue={"model": "red", "packets": 16, "weight": 0.2},
+    )
+    adaptive = AdaptivePlayout.model_validate(
+        {"model": "adaptive", "deadline": 400, "min": 20, "percentile": 0.95, "window": 100}
+    )
+    result = run_session(wanted.model_copy(update={"playout": adaptive}), film(60, 6, 20))
+    assert result.conservation.in_flight.packets == 0 and result.feedback.packets > 0
 
 
 class Endless(Sequence):
