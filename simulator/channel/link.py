@@ -27,7 +27,6 @@ from simulator.channel.outage import Outage
 from simulator.channel.queue import Queue
 from simulator.channel.reorder import Reorder
 from simulator.journey import Fate, Journey, Tally
-from simulator.packet import OVERHEAD_BYTES
 from simulator.streams import Draws, generator
 
 
@@ -201,7 +200,7 @@ class _Arrival:
 
 def _stands(journey: Journey, wrong_bits: list[int], corruption: Corruption | None) -> bool:
     """Whether a packet with wrong bits is delivered all the same; if so, it has them from now on."""
-    payload, headers_whole = damage(journey.packet.payload, OVERHEAD_BYTES, wrong_bits)
+    payload, headers_whole = damage(journey.packet, wrong_bits)
     if not headers_whole or corruption is None or corruption.checksum:
         return False
     journey.packet = replace(journey.packet, payload=payload)

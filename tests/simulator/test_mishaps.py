@@ -1,5 +1,6 @@
 """What may befall a packet besides loss and delay: corruption, copies, reordering, outages."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from simpy import Environment
 
 from simulator.channel import corruption, link, outage, reorder
+from simulator.fec_packet import FecPacket
 from simulator.media import ToyCodec
 from simulator.packet import OVERHEAD_BYTES
 from simulator.streams import Draws, generator
@@ -14,6 +16,10 @@ from tests.simulator.tiny import journey, scenario, send_at
 
 MS = 1_000_000
 COUNT = 20_000
+
+
+def packet(payload):
+    return replace(journey(0).packet, payload=payload)
 
 
 def chances(seed):
@@ -55,8 +61,19 @@ def test_packet_errors_turn_one_bit_of_a_share_of_the_packets():
 
 
 def test_damage_turns_the_named_bits_and_knows_headers_from_payload():
-    assert corruption.damage(b"\x00\x00", 46, [8 * 46, 8 * 46 + 15]) == (b"\x80\x01", True)
-    assert corruption.damage(b"\x00\x00", 46, [3, 8 * 46 + 8]) == (b"\x00\x80", False)
+    assert corruption.damage(packet(b"\0\0"), [8 * 46, 8 * 46 + 15]) == (b"\x80\x01", True)
+    assert corruption.damage(packet(b"\0\0"), [3, 8 * 46 + 8]) == (b"\0\x80", False)
+
+
+def test_repeats_and_parity_have_longer_headers_and_damage_to_them_is_known_too():
+    repeat = replace(packet(b"\0"), kind="retransmission", original_sequence=1)
+    assert corruption.damage(repeat, [8 * 48 - 1]) == (b"\0", False)
+    assert corruption.damage(repeat, [8 * 48 + 7]) == (b"\1", True)
+    parity = FecPacket(0, 0, 0, 0, 0, (0, 9), 0, 1, "rs", bytes(14))  # a mask of 2 bytes: 50 bytes of headers
+    assert corruption.damage(parity, [8 * 50 - 1]) == (bytes(14), False)
+    assert corruption.damage(parity, [8 * 63 - 1]) == (bytes(12) + b"\1\0", False), "parity of headers counts as one"
+    assert corruption.damage(parity, [8 * 64 - 1]) == (bytes(13) + b"\1", True)
+    assert parity.size_bytes == 64 and repeat.size_bytes == 49
 
 
 def run(count=2000, gap_ns=MS, seed=1, **channel):
@@ -149,7 +166,7 @@ def test_the_slices_own_checksum_finds_what_bit_errors_did_to_it():
     (encoded,) = codec.encode(frame, 4, "raster")
     for number, part in enumerate(encoded.slices):
         for bit in range(0, 8 * len(part.data), 5):
-            payload, _ = corruption.damage(part.data, 46, [8 * 46 + bit])
+            payload, _ = corruption.damage(packet(part.data), [8 * 46 + bit])
             slices = [type(part)(part.index, part.count, part.tokens, payload)]
             (decoded,) = codec.decode([slices], (64, 64), "none", False)
             assert (decoded.slices_corrupt, decoded.tokens_lost) == (1, 4), (number, bit)
