@@ -63,6 +63,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     channel.outage   whether the path is up at all
     channel.loss     which packets vanish
     channel.markov   losses with a memory
+    channel.repeats  what befalls packets sent again, apart from the others
     channel.corruption which bits arrive wrong
     channel.delay    how long the others take
     channel.reorder  which packets skip the delay

@@ -109,7 +109,8 @@ def run_session(
     on_delivery = _erased(scenario, taps.delivery or deliveries.append)
     ledger = Ledger(scenario.seed, playout, taps.packets or packets.extend, on_delivery)
     receiver = _receiver(env, scenario, playout, numbers.ssrc)
-    path = link.make(env, scenario.channel, scenario.seed, out=_in_turn(receiver.put, taps.received))
+    arrive, again = _in_turn(receiver.put, taps.received), scenario.protection.nack.enabled
+    path = link.make(env, scenario.channel, scenario.seed, arrive, repeats=again)
     film = Ready(encoded) if isinstance(encoded, Sequence) else encoded
     sender = _sender(env, scenario, film, playout, ledger, numbers, _in_turn(taps.sent, path.put), on_progress)
     reverse = _close_the_loop(env, scenario, receiver, sender, ledger)

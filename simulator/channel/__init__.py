@@ -6,6 +6,7 @@
     outage       is the path up at all?          windows, periodic, random
     loss         does it get through?            none, Bernoulli, trace, rows, bursts
     markov       loss with a memory:             Gilbert-Elliott, four states, continuous time
+    repeats      the same for what is sent again
     corruption   with which bits wrong?          bit errors, packet errors
     delay        when does it arrive?            constant, uniform, normal, Pareto, gamma, empirical, trace
     reorder      or does it skip the delay?      netem's gap and percentage

@@ -105,9 +105,9 @@ def damage(packet: AnyPacket, wrong_bits: list[int]) -> Damage:
     return Damage(data.tobytes(), min(wrong_bits) >= bits(packet.covered_bytes))
 
 
-def make(model: scenario_channel.CorruptionModel, seed: int) -> Corruption | None:
+def make(model: scenario_channel.CorruptionModel, seed: int, purpose: str = "corruption") -> Corruption | None:
     """The corruption a scenario asks for, with its own streams of chance; None for none."""
-    chances = Draws(generator(seed, "corruption")), generator(seed, "corruption bits")
+    chances = Draws(generator(seed, purpose)), generator(seed, f"{purpose} bits")
     match model:
         case scenario_channel.NoCorruption():
             return None
