@@ -177,7 +177,7 @@ class LossRows(Section):
 
 
 class LossBursts(Section):
-    """Named packets are lost: bursts of [first packet, how many], counted from 0 as they are sent for the first time."""
+    """Named packets are lost: bursts of [first, how many], counted from 0 as packets are first sent."""
 
     model: Literal["bursts"]
     bursts: Listed[Annotated[Listed[Annotated[Whole, Field(ge=0)]], Field(min_length=2, max_length=2)]]

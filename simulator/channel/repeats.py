@@ -60,8 +60,7 @@ class InStep:
     def lost(self, now_ns: int) -> bool:
         """See `Loss.lost`."""
         behind, self._at = self._first.asked - self._at, self._first.asked
-        for self._bad in islice(self._states, behind):
-            pass
+        self._bad = next(islice(self._states, behind - 1, None)) if behind else self._bad
         return self._chance() < self._loss[self._bad]
 
 

@@ -175,13 +175,6 @@ def test_nothing_is_forgotten_however_a_stream_is_protected(channel, protection,
     check_protected(channel, protection, depth, deadline, slices, seed)
 
 
-@pytest.mark.slow
-@given(channels, protections, st.integers(1, 4), st.integers(0, 300), st.integers(1, 8), st.integers(0, 2**40))
-@settings(max_examples=2000, deadline=None)
-def test_nothing_is_forgotten_in_two_thousand_scenarios(channel, protection, depth, deadline, slices, seed):
-    check_protected(channel, protection, depth, deadline, slices, seed)
-
-
 @given(channels, st.integers(0, 2**40))
 @settings(max_examples=20, deadline=None)
 def test_no_packet_arrives_before_it_was_sent_and_late_means_after_the_deadline(channel, seed):
