@@ -71,6 +71,10 @@ class Ledger:
         """A parity packet of a frame will be sent, at once or later."""
         self._frames[frame].unsent += 1
 
+    def is_open(self, frame: int) -> bool:
+        """Whether more may come of a frame."""
+        return frame in self._frames
+
     def send(self, frame: int, packet: AnyPacket, now_ns: int) -> Journey:
         """A packet of a frame sets out: its journey."""
         size_bytes = packet.size_bytes

@@ -77,6 +77,9 @@ class Sender:
     def _repeat(self, history: History, request: bytes) -> None:
         """Repeat what is still of use, at once: it is late already."""
         for sequence in nack.parse(request):
+            frame = history.frame(sequence)
+            if frame is None or not self._ledger.is_open(frame):  # shown by now: a playout that adapts may be early
+                continue
             repeat = history.repeat(sequence, self._now_ns)
             if repeat is not None:
                 self._send(*repeat)

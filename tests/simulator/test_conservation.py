@@ -17,7 +17,9 @@ few = st.floats(0, 0.5)
 losses = st.one_of(
     st.just({"model": "none"}),
     st.builds(lambda rate: {"model": "bernoulli", "rate": rate}, shares),
-    st.builds(lambda rate, burst: {"model": "gilbert_elliott", "rate": rate, "mean_burst": burst}, few, st.floats(1, 9)),
+    st.builds(
+        lambda rate, burst: {"model": "gilbert_elliott", "rate": rate, "mean_burst": burst}, few, st.floats(1, 9)
+    ),
     st.builds(
         lambda p, r, h, k: {"model": "gilbert_elliott", "p": p, "r": r, "h": h, "k": k},
         st.floats(0.01, 1), shares, shares, shares,

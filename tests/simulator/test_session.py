@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from simulator.errors import MediaError
 from simulator.media import EncodedFrame, Slice
+from simulator.scenario import Scenario
 from simulator.session import Taps, run_session
 from tests.simulator.tiny import film, scenario
 
@@ -341,6 +342,18 @@ def test_requests_alone_leave_losses_and_delays_of_the_way_forth_as_they_were():
         for protection in ({}, asking)
     )
     assert asked.packets == plain.packets and asked.feedback.packets == asked.feedback_lost.packets > 0
+
+
+def test_a_request_for_a_frame_that_an_adaptive_playout_has_shown_early_is_not_answered():
+    playout = {"model": "adaptive", "deadline": 300, "min": 20, "window": 20}
+    channel = {
+        "delay": {"model": "gamma", "mean": 129, "jitter": 64.5, "reorder": True},
+        "bandwidth": {"model": "constant", "rate": 20_000},
+    }
+    nack = {"retries": 1, "reorder_wait": 0, "initial_rtt": 0}
+    tree = {"name": "x", "seed": 39767, "channel": channel, "protection": {"nack": nack}, "playout": playout}
+    result = run_session(Scenario.model_validate(tree), film(9, 1, 20))
+    assert len(result.deliveries) == 9 and result.feedback.packets > 0
 
 
 class Endless(Sequence):
