@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
+from simulator.scenario_own import OrOwn, Own
 from simulator.scenario_values import Duration, Listed, Rows, Section, Share, Whole, check_rows, one_source, problem
 
 
@@ -191,6 +192,15 @@ class TokenErasure(Section):
 
 
 LossModel: TypeAlias = Annotated[
-    NoLoss | Bernoulli | GilbertElliott | FourState | ContinuousTime | LossTrace | LossRows | LossBursts | TokenErasure,
-    Field(discriminator="model"),
+    NoLoss
+    | Bernoulli
+    | GilbertElliott
+    | FourState
+    | ContinuousTime
+    | LossTrace
+    | LossRows
+    | LossBursts
+    | TokenErasure
+    | Own,
+    OrOwn(),
 ]

@@ -12,6 +12,7 @@
     reorder      or does it skip the delay?      netem's gap and percentage
     link         all of them behind one SimPy element
 
+    own          models of yours, by import path
     erasure      tokens lost although all packets arrive
     steps        a value that changes in time
     traces       readers of recorded losses, delays and rates

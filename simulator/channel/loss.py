@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol, assert_never
 
 from simulator import scenario_channel
-from simulator.channel import traces
+from simulator.channel import own, traces
 from simulator.channel.markov import ContinuousTime, FourState, GilbertElliott, from_rate_and_burst
 from simulator.channel.steps import Steps
 from simulator.streams import Draws, generator
@@ -117,6 +117,7 @@ def make(model: scenario_channel.LossModel, seed: int, purpose: str = "loss") ->
 
     Raises:
         TraceError: If a file it names cannot be used.
+        ScenarioError: If a class it names cannot be.
     """
 
     def draws(purpose: str) -> Draws:
@@ -145,6 +146,9 @@ def make(model: scenario_channel.LossModel, seed: int, purpose: str = "loss") ->
             return Rows(Steps(rows, model.repeat), draws(purpose))
         case scenario_channel.LossBursts():
             return Bursts(model.bursts)
+        case scenario_channel.Own():
+            custom: Loss = own.make("channel.loss", model, ("lost",), seed, purpose)
+            return custom
     assert_never(model)
 
 

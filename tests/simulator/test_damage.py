@@ -12,7 +12,7 @@ from simulator.channel.corruption import damage
 from simulator.media import EncodedFrame, Slice, ToyCodec
 from simulator.session import run_session
 from tests.codec.tiny import photograph, tiny_codec
-from tests.simulator.test_fec import SSRC, protect, receive, spec
+from tests.simulator.test_fec import protect, receive, spec
 from tests.simulator.tiny import scenario
 
 SIZE = (64, 80)
@@ -38,7 +38,7 @@ def check_vq(slices):
 @given(st.data(), st.sampled_from(["rs", "xor"]))
 @settings(max_examples=150, deadline=None)
 def test_damaged_parity_and_media_rebuild_no_wrong_token(data, code):
-    """One wrong byte in each damaged packet, which a CRC finds always; two of four packets are lost, or one with XOR."""
+    """A wrong bit in a packet of a block; of four packets up to two are lost, with XOR one."""
     fec = spec(k=4, n=6) if code == "rs" else spec(code="xor", overhead=0.25)
     media, parity = protect(fec, [VQ_FRAME])
 

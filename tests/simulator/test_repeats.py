@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from simulator.channel import loss, repeats
@@ -45,6 +45,7 @@ def firsts(result, *fates):
 def test_more_loss_loses_a_superset_of_first_transmissions_whatever_is_repeated(
     section, one, other, fec, path, duplicate, depth, seed
 ):
+    assume(not path or section(0)["model"] != "rows")  # there repeats shift the time at which a packet leaves
     protection = {"fec": fec, "nack": {"initial_rtt": 30, "reorder_wait": 1, "retries": 4}}
     delay = {"model": "uniform", "mean": 20, "jitter": 10, "reorder": True}
     low, high = (
