@@ -77,7 +77,7 @@ def test_with_a_loss_of_ones_own_too_repeats_shift_nothing(mine: ModuleType, tmp
     [
         ("loss: {model: 'mine:Nothing'}", "channel.loss.model: module mine has no Nothing"),
         ("loss: {model: 'nowhere_to_be_found:X'}", "channel.loss.model: cannot import nowhere_to_be_found"),
-        ("loss: {model: 'mine:RushHour', wurst: 1}", "mine:RushHour has no such option; it has chance, worst, period_s"),
+        ("loss: {model: 'mine:RushHour', wurst: 1}", "has no such option; it has chance, worst, period_s"),
         ("loss: {model: 'mine:RushHour', chance: 1}", "channel.loss.chance: is the seed's generator, and no option"),
         ("loss: {model: 'mine:RushHour', period_s: soon}", "channel.loss: mine:RushHour refuses its options"),
         ("delay: {model: 'mine:RushHour'}", "mine:RushHour is no model of this kind: it lacks draw, reorder"),
