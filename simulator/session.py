@@ -36,6 +36,8 @@ __all__ = ["SILENT", "FrameDelivery", "SessionResult", "Taps", "run_session"]
 
 Put = Callable[[Journey], None]
 
+KNOWN_NS = 2 * units.SECOND_NS  # how long after its frame was shown a packet's copy is known for one
+
 
 @dataclass(frozen=True)
 class SessionResult:
@@ -162,7 +164,7 @@ def _waiting_ns(scenario: Scenario) -> int:
 def _receiver(env: Environment, scenario: Scenario, playout: PlayoutBuffer, ssrc: int) -> Receiver:
     fec, depth = scenario.protection.fec, scenario.packetizer.depth
     frames = depth + fec.frames  # a packet may help those of its block and its group
-    keep_ns = units.frame_time_ns(frames, scenario.source.fps)
+    keep_ns = max(units.frame_time_ns(frames, scenario.source.fps), KNOWN_NS)
     return Receiver(env, playout, ssrc, depth, keep_ns, fec=fec.code != "none")
 
 

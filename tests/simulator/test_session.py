@@ -356,6 +356,12 @@ def test_a_request_for_a_frame_that_an_adaptive_playout_has_shown_early_is_not_a
     assert len(result.deliveries) == 9 and result.feedback.packets > 0
 
 
+def test_a_copy_that_comes_after_its_frame_was_shown_is_a_duplicate_all_the_same():
+    delay = {"model": "gamma", "mean": 40, "jitter": 20, "reorder": True}
+    counts = run_session(scenario(2, 0, delay=delay, duplicate=1), film(12)).conservation
+    assert counts.duplicate == counts.duplicated == counts.late == counts.sent
+
+
 class Endless(Sequence):
     """A film of any length from one frame."""
 
