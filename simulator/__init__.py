@@ -9,6 +9,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     scenario_channel its channel section, and in it
     scenario_loss    the models of loss
     scenario_path    the models of delay, bandwidth and queue
+    scenario_own     and models of the user's own
     presets          whole channels by name, with their sources
     scenario_values  quantities with units, rows
     scenario_protection its protection section: parity and requests
@@ -29,9 +30,11 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     results          the results folder: whole or not at all, never over an older one
     frames           where frames come from: photographs with a virtual camera, a folder, a video
     media            Slice, the MediaCodec protocol, ToyCodec
+    importance       what it costs to lose a slice, for parity that protects unequally
     toy_slices       the toy's slices as bytes
     encodings        encoded frames, made when asked for and kept
     media_loader     a codec by its name
+    by_path          a class by its import path
     vq_media         the learned codec behind the protocol; the one module that imports `codec`
     jpeg_media       JPEG by restart markers: slices decode alone
     pillow_media     WebP, AVIF, JPEG 2000: a frame decodes whole or not at all
@@ -64,9 +67,11 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     channel.outage   whether the path is up at all
     channel.loss     which packets vanish
     channel.markov   losses with a memory
+    channel.repeats  what befalls packets sent again, apart from the others
     channel.corruption which bits arrive wrong
     channel.delay    how long the others take
     channel.reorder  which packets skip the delay
+    channel.own      models of the user's, by import path
     channel.erasure  tokens lost although all packets arrive
     channel.steps    a value that changes in time
     channel.traces   readers of recorded losses, delays and rates

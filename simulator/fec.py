@@ -88,7 +88,7 @@ class Protector:
     """The sender's side: collects media packets and gives the parity of each block that is full.
 
     A block holds the packets of `frames` frames; they are sent at once, parity follows the last. If
-    the slices differ in importance, each importance has blocks of its own.
+    slices of different importance get different shares of parity, each share has blocks of its own.
 
     Args:
         spec: Which code, and how much of it.
@@ -125,9 +125,9 @@ class Protector:
             return parity
         newest = max(waiting, key=lambda each: each.frame)
         for start, stop in _even(len(waiting), LARGEST_BLOCK):
-            for importance in sorted({each.importance for each in waiting[start:stop]}):
-                equals = [each for each in waiting[start:stop] if each.importance == importance]
-                for first, last, count in self._spec.blocks(len(equals), importance):
+            for grade in sorted({self._spec.grade(each.importance) for each in waiting[start:stop]}):
+                equals = [each for each in waiting[start:stop] if self._spec.grade(each.importance) == grade]
+                for first, last, count in self._spec.blocks(len(equals), grade):
                     parity += self._protect(equals[first:last], count, newest)
         return parity
 

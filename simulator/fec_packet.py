@@ -78,6 +78,15 @@ class FecPacket:
         """Size on the wire, all headers included."""
         return IP_UDP_BYTES + RTP.size + HEADER.size + self.members[-1] // 8 + 1 + len(self.payload)
 
+    @property
+    def covered_bytes(self) -> int:
+        """Of them, those that a checksum covers that covers headers alone: also the parity of headers.
+
+        Parity is computed byte by byte, so what is rebuilt then has the right headers, whatever else is
+        damaged: it may be wrong where the slice's own checksum looks, and nowhere else.
+        """
+        return self.size_bytes - len(self.payload) + SYMBOL.size + PAYLOAD_HEADER.size
+
 
 def serialize(packet: FecPacket) -> bytes:
     """The bytes of a parity packet after the UDP header.

@@ -41,13 +41,14 @@ def unseal(data: bytes) -> bytes | None:
     return body if body and zlib.crc32(body) == int.from_bytes(data[:4], "big") else None
 
 
-def cut(frame: bytes, tokens: int, key: bool = True) -> tuple[Slice, ...]:
+def cut(frame: bytes, tokens: int, key: bool = True, importance: int = 0) -> tuple[Slice, ...]:
     """A compressed frame to slices.
 
     Args:
         frame: Its bytes.
         tokens: 16x16 blocks of the picture, dealt evenly to the slices: what a lost one is counted as.
         key: Whether it is a key frame.
+        importance: Of the frame, hence of all its slices: without one of them, the others are of no use.
 
     Raises:
         MediaError: If it takes more than 255 packets.
@@ -59,7 +60,8 @@ def cut(frame: bytes, tokens: int, key: bool = True) -> tuple[Slice, ...]:
     at, dealt = shares(len(frame), count), shares(tokens, count)
     flags = bytes([key])
     return tuple(
-        Slice(i, count, int(dealt[i + 1] - dealt[i]), seal(flags + frame[at[i] : at[i + 1]])) for i in range(count)
+        Slice(i, count, int(dealt[i + 1] - dealt[i]), seal(flags + frame[at[i] : at[i + 1]]), importance=importance)
+        for i in range(count)
     )
 
 

@@ -18,6 +18,7 @@ import itertools
 import re
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import MediaError
 from simulator.fragments import seal, unseal
+from simulator.importance import block_costs, importances
 from simulator.media import BLOCK, DecodedFrame, Slice
 from simulator.pillow_media import Slices, StillCodec, blocks_of, check_method, grey, read, save
 from simulator.toy_slices import shares
@@ -62,10 +64,13 @@ class JpegMedia(StillCodec):
         data = save(frame, "JPEG", quality=quality, restart_marker_blocks=interval)
         scan = MARKER.split(data[_header_length(data) : -len(END)])
         at = shares(len(scan), slices)
-        return tuple(
+        made = [
             _slice(i, slices, rows * cols, _Part(quality, interval, int(at[i]), scan[at[i] : at[i + 1]]))
             for i in range(slices)
-        )
+        ]
+        costs = np.split(block_costs(frame).ravel(), np.cumsum([part.tokens for part in made])[:-1])
+        important = importances([float(own.sum()) for own in costs])
+        return tuple(replace(part, importance=each) for part, each in zip(made, important, strict=True))
 
     def decode(
         self, received: Sequence[Sequence[Slice]], size: tuple[int, int], concealment: str, temporal: bool

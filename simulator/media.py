@@ -30,8 +30,8 @@ class Slice:
         tokens: Tokens inside.
         data: The coded bytes, with their own checksum.
         erased: Tokens a channel took out of it, by their place in the slice; for `decode` they are lost.
-        importance: 0 for what matters most, more for what matters less; parity may protect them
-            unequally.
+        importance: 0 for what costs most to lose, one more for each halving of that cost (`importance`
+            has the rule); parity may protect slices unequally.
     """
 
     index: int

@@ -1,15 +1,14 @@
 """A codec by its name: shipped ones, or any class that a user wrote."""
 
 import hashlib
-import importlib
 import importlib.util
-import inspect
 import json
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, cast
 
+from simulator.by_path import check_options, find, parameters
 from simulator.errors import MediaError
 from simulator.jpeg_media import JpegMedia
 from simulator.media import MediaCodec, ToyCodec
@@ -42,15 +41,12 @@ def load_codec(name: str, options: dict[str, Any], device: str = "auto") -> Medi
             options.
     """
     make = _constructor(name)
-    try:
-        parameters = inspect.signature(make).parameters
-    except (TypeError, ValueError) as error:
-        raise MediaError("codec.name", f"{name} cannot be called ({error})") from error
-    if "device" in parameters and device != "auto":
+    takes = parameters("codec.name", name, make, MediaError)
+    if "device" in takes and device != "auto":
         options = {**options, "device": device}
     elif device == "cuda":
         raise MediaError("--device", f"codec {name} runs on the CPU only", device, "Use --device auto")
-    _check_options(name, parameters, options)
+    check_options("codec", f"codec {name}", takes, options, MediaError)
     codec = make(**options)
     missing = [method for method in METHODS if not callable(getattr(codec, method, None))]
     missing += [] if hasattr(codec, "name") else ["name"]
@@ -122,33 +118,9 @@ def _constructor(name: str) -> Callable[..., Any]:
     if name == "toy":
         return ToyCodec
     if name == "vq":
-        return _import("simulator.vq_media", "VqMedia", "pip install torch")
+        return find("codec.name", "simulator.vq_media:VqMedia", MediaError)
     if name in CONVENTIONAL:
         return CONVENTIONAL[name]
-    module, _, attribute = name.partition(":")
-    if not (module and attribute):
+    if not all(name.partition(":")):
         raise MediaError("codec.name", f"must be {', '.join(CODEC_OPTIONS)} or package.module:Class", name)
-    return _import(module, attribute, "The module must be importable from the current folder")
-
-
-def _import(module: str, attribute: str, next_step: str) -> Callable[..., Any]:
-    try:
-        found = importlib.import_module(module)
-    except ImportError as error:
-        raise MediaError("codec.name", f"cannot import {module} ({error})", next_step=next_step) from error
-    if not hasattr(found, attribute):
-        raise MediaError("codec.name", f"module {module} has no {attribute}")
-    return cast(Callable[..., Any], getattr(found, attribute))
-
-
-def _check_options(name: str, parameters: Any, options: dict[str, Any]) -> None:
-    """Say which option is unknown or missing, before Python says it less kindly."""
-    kinds = {parameter.kind for parameter in parameters.values()}
-    known = [key for key, parameter in parameters.items() if parameter.kind != parameter.POSITIONAL_ONLY]
-    unknown = [] if inspect.Parameter.VAR_KEYWORD in kinds else [key for key in options if key not in known]
-    if unknown:
-        raise MediaError(f"codec.{unknown[0]}", f"codec {name} has no such option; it has {', '.join(known) or 'none'}")
-    variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    for key, parameter in parameters.items():
-        if parameter.default is parameter.empty and parameter.kind not in variable and key not in options:
-            raise MediaError(f"codec.{key}", f"codec {name} needs this option")
+    return find("codec.name", name, MediaError)

@@ -80,6 +80,11 @@ class Packet(NamedTuple):
             return OVERHEAD_BYTES + len(self.payload)
         return OVERHEAD_BYTES + OSN.size + len(self.payload)
 
+    @property
+    def covered_bytes(self) -> int:
+        """Of them, those that a checksum covers that covers headers alone: all but the slice."""
+        return self.size_bytes - len(self.payload)
+
 
 def serialize(packet: Packet) -> bytes:
     """The bytes of a packet after the UDP header.

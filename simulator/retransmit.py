@@ -30,6 +30,10 @@ class History:
         self._sent[packet.sequence] = (frame, packet, expires_ns)
         self._order.append(packet.sequence)
 
+    def frame(self, sequence: int) -> int | None:
+        """The frame of the packet with a 16-bit number; None if it is forgotten."""
+        return self._sent[sequence][0] if sequence in self._sent else None
+
     def repeat(self, sequence: int, now_ns: int) -> tuple[int, Packet] | None:
         """A repeat of the packet with a 16-bit number, and its frame; None if it is of no more use."""
         frame, packet, expires_ns = self._sent.get(sequence, (0, None, 0))

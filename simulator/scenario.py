@@ -232,7 +232,7 @@ class _Spelled(GenerateJsonSchema):
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
         made = super().default_schema(schema)
         inner = schema["schema"]
-        if "default" in made and "serialization" in inner:
+        if "default" in made and inner.get("serialization", {}).get("type") == "function-plain":
             made["default"] = SchemaSerializer(inner).to_python(schema["default"], mode="json")
         return made
 

@@ -20,6 +20,7 @@ from simulator.scenario_loss import (
     NoLoss,
     TokenErasure,
 )
+from simulator.scenario_own import Own
 from simulator.scenario_path import (
     BandwidthModel,
     BandwidthRows,
@@ -76,6 +77,7 @@ __all__ = [
     "NormalDelay",
     "OutageModel",
     "OutageWindows",
+    "Own",
     "PacketErrors",
     "ParetoDelay",
     "PeriodicOutage",

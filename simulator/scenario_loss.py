@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
+from simulator.scenario_own import OrOwn, Own
 from simulator.scenario_values import Duration, Listed, Rows, Section, Share, Whole, check_rows, one_source, problem
 
 
@@ -177,7 +178,7 @@ class LossRows(Section):
 
 
 class LossBursts(Section):
-    """Named packets are lost: bursts of [first packet, how many], counted from 0 as they leave the line."""
+    """Named packets are lost: bursts of [first, how many], counted from 0 as packets are first sent."""
 
     model: Literal["bursts"]
     bursts: Listed[Annotated[Listed[Annotated[Whole, Field(ge=0)]], Field(min_length=2, max_length=2)]]
@@ -191,6 +192,15 @@ class TokenErasure(Section):
 
 
 LossModel: TypeAlias = Annotated[
-    NoLoss | Bernoulli | GilbertElliott | FourState | ContinuousTime | LossTrace | LossRows | LossBursts | TokenErasure,
-    Field(discriminator="model"),
+    NoLoss
+    | Bernoulli
+    | GilbertElliott
+    | FourState
+    | ContinuousTime
+    | LossTrace
+    | LossRows
+    | LossBursts
+    | TokenErasure
+    | Own,
+    OrOwn(),
 ]

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
+from simulator.scenario_own import OrOwn, Own
 from simulator.scenario_values import (
     Duration,
     Listed,
@@ -238,10 +239,10 @@ class CodelQueue(Section):
 
 
 DelayModel: TypeAlias = Annotated[
-    ConstantDelay | NormalDelay | UniformDelay | ParetoDelay | GammaDelay | EmpiricalDelay | DelayTrace,
-    Field(discriminator="model"),
+    ConstantDelay | NormalDelay | UniformDelay | ParetoDelay | GammaDelay | EmpiricalDelay | DelayTrace | Own,
+    OrOwn(),
 ]
 BandwidthModel: TypeAlias = Annotated[
     InfiniteBandwidth | ConstantBandwidth | BandwidthRows | MahimahiBandwidth, Field(discriminator="model")
 ]
-QueueModel: TypeAlias = Annotated[InfiniteQueue | DroptailQueue | RedQueue | CodelQueue, Field(discriminator="model")]
+QueueModel: TypeAlias = Annotated[InfiniteQueue | DroptailQueue | RedQueue | CodelQueue | Own, OrOwn()]

@@ -113,14 +113,18 @@ class Fec(Section):
     def _spelled(self, plain: SerializerFunctionWrapHandler) -> Any:
         return "none" if self.code == "none" else plain(self)
 
-    def blocks(self, packets: int, importance: int = 0) -> Iterator[tuple[int, int, int]]:
-        """How some packets of equal importance are cut into blocks.
+    def grade(self, importance: int) -> int:
+        """Which of the shares goes to slices of some importance (0 matters most)."""
+        return 0 if self.overhead is None else min(importance, len(self.overhead) - 1)
+
+    def blocks(self, packets: int, grade: int = 0) -> Iterator[tuple[int, int, int]]:
+        """How some packets that get the same share are cut into blocks.
 
         A share of parity is met to the nearest whole packet, and with at least one.
 
         Args:
             packets: At most LARGEST_BLOCK.
-            importance: Of their slices; 0 is the most important.
+            grade: Which share.
 
         Yields:
             (first, one past the last, parity packets) of each block.
@@ -129,7 +133,7 @@ class Fec(Section):
             size, parity = self.k, self.n - self.k
         else:
             assert self.overhead is not None, self
-            share = self.overhead[min(importance, len(self.overhead) - 1)]
+            share = self.overhead[grade]
             if share == 0:
                 return
             size, parity = packets, max(1, round(packets * share))

@@ -12,7 +12,9 @@ Made by `python -m simulator schema --markdown > docs/scenario.md`; a test keeps
 
 A scenario is a YAML file (1.2: `no` is text, `1e6` is a number). Every section may be left out, and every key
 that has a default. `extends: other.yaml` takes over another file's keys. Quantities may carry units: `40 ms`,
-`1 Mbit/s`, `20 %`. What is wrong with a file is said with its line, the path, the rule and the nearest valid key.
+`1 Mbit/s`, `20 %`. Under channel.loss, channel.delay and channel.queue, `model` may also be a class of yours,
+`package.module:Class` (docs/extending.md). What is wrong with a file is said with its line, the path, the rule
+and the nearest valid key.
 `python -m simulator validate FILE` prints a scenario with all defaults filled in.
 """
 

@@ -78,8 +78,11 @@ class Sender:
         """Repeat what is still of use, at once: it is late already."""
         now_ns = self._now_ns
         for sequence in nack.parse(request):
+            frame = history.frame(sequence)
+            if frame is None or not self._ledger.is_open(frame):  # shown by now: a playout that adapts may be early
+                continue
             repeat = history.repeat(sequence, now_ns)
-            if repeat is not None and self._ledger.is_open(repeat[0]):  # an adaptive delay may show it sooner
+            if repeat is not None:
                 self._send(*repeat, now_ns)
 
     def _frame_clock(self) -> Generator[Event, None, None]:

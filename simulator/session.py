@@ -36,6 +36,8 @@ __all__ = ["SILENT", "FrameDelivery", "SessionResult", "Taps", "run_session"]
 
 Put = Callable[[Journey], None]
 
+KNOWN_NS = 2 * units.SECOND_NS  # how long after its frame was shown a packet's copy is known for one
+
 
 @dataclass(frozen=True)
 class SessionResult:
@@ -109,7 +111,8 @@ def run_session(
     on_delivery = _erased(scenario, taps.delivery or deliveries.append)
     ledger = Ledger(scenario.seed, playout, taps.packets or packets.extend, on_delivery)
     receiver = _receiver(env, scenario, playout, numbers.ssrc)
-    path = link.make(env, scenario.channel, scenario.seed, out=_in_turn(receiver.put, taps.received))
+    arrive, again = _in_turn(receiver.put, taps.received), scenario.protection.nack.enabled
+    path = link.make(env, scenario.channel, scenario.seed, arrive, repeats=again)
     film = Ready(encoded) if isinstance(encoded, Sequence) else encoded
     sender = _sender(env, scenario, film, playout, ledger, numbers, _in_turn(taps.sent, path.put), on_progress)
     reverse = _close_the_loop(env, scenario, receiver, sender, ledger)
@@ -161,7 +164,7 @@ def _waiting_ns(scenario: Scenario) -> int:
 def _receiver(env: Environment, scenario: Scenario, playout: PlayoutBuffer, ssrc: int) -> Receiver:
     fec, depth = scenario.protection.fec, scenario.packetizer.depth
     frames = depth + fec.frames  # a packet may help those of its block and its group
-    keep_ns = units.frame_time_ns(frames, scenario.source.fps)
+    keep_ns = max(units.frame_time_ns(frames, scenario.source.fps), KNOWN_NS)
     return Receiver(env, playout, ssrc, depth, keep_ns, fec=fec.code != "none")
 
 

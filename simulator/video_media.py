@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from simulator import fragments
 from simulator.errors import MediaError
+from simulator.importance import importances
 from simulator.media import DecodedFrame, EncodedFrame, Slice
 from simulator.pillow_media import DEFAULT_BPP, METHODS, blocks_of, check_bpp, grey, whole_frame
 
@@ -98,7 +99,12 @@ class VideoMedia:
         if height % 2 or width % 2:
             raise MediaError("source.size", f"codec {self.name} needs even sides", (height, width))
         rows, cols = blocks_of((height, width))
-        cut = [fragments.cut(packet.data, rows * cols, packet.key) for packet in self._at_rate(frames)]
+        packets = self._at_rate(frames)
+        important = importances(broken_by([packet.key for packet in packets]))
+        cut = [
+            fragments.cut(packet.data, rows * cols, packet.key, importance)
+            for packet, importance in zip(packets, important, strict=True)
+        ]
         return [EncodedFrame(parts, rows * cols, (height, width)) for parts in cut]
 
     def _at_rate(self, frames: NDArray[np.uint8]) -> list[Packet]:
@@ -189,6 +195,18 @@ def decodable(frames: Sequence[fragments.Joined]) -> dict[int, bytes]:
         if intact and frame.data is not None:
             found[number] = frame.data
     return found
+
+
+def broken_by(key: Sequence[bool]) -> list[float]:
+    """Frames that cannot be decoded if one is lost: itself, and all behind it up to the next key frame.
+
+    >>> broken_by([True, False, False, True, False])
+    [3.0, 2.0, 1.0, 2.0, 1.0]
+    """
+    found: list[float] = []
+    for behind in reversed([*key[1:], True]):
+        found.append(1.0 if behind else found[-1] + 1)
+    return found[::-1]
 
 
 def _headers_bytes(packet: Packet) -> int:

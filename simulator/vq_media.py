@@ -18,6 +18,7 @@ from codec.conceal import METHODS
 from codec.conceal_own import is_path
 from codec.config import BLOCK
 from codec.errors import CodecError
+from codec.interleave import partition
 from codec.latents import Concealed, LatentMaps
 from codec.model import Codec
 from codec.perceptual import Squeeze
@@ -26,6 +27,7 @@ from codec.quality import measure as measure_quality
 from codec.rate import ALL_COARSE, Packing
 from codec.tokens import Tokens, block_of
 from simulator.errors import MediaError
+from simulator.importance import block_costs, importances
 from simulator.media import DecodedFrame, EncodedFrame, Slice
 
 T = TypeVar("T")
@@ -93,9 +95,10 @@ class VqMedia:
             coded = self._side_by_side(make, range(len(frames)))
         except CodecError as error:
             raise MediaError(*error.args) from error
+        blocks = partition((-(-size[0] // BLOCK), -(-size[1] // BLOCK)), slices, interleave)
         return [
-            EncodedFrame(tuple(Slice(s.index, s.count, s.tokens, s.data) for s in parts), len(t.level), size)
-            for t, parts in coded
+            EncodedFrame(_slices(parts, block_costs(frame).ravel(), blocks), len(t.level), size)
+            for frame, (t, parts) in zip(frames, coded, strict=True)
         ]
 
     def decode(
@@ -205,6 +208,17 @@ class VqMedia:
         """Name, SHA-256 of the weights as `model_hash`, and the networks' sizes, for provenance."""
         told = self._codec.describe()
         return {"name": self.name, "model_hash": told.pop("sha256"), **told}
+
+
+def _slices(
+    parts: Sequence[TokenSlice], costs: NDArray[np.float64], blocks: Sequence[NDArray[np.int64]]
+) -> tuple[Slice, ...]:
+    """Slices as the network wants them; `costs` of all blocks, and which blocks each slice has."""
+    important = importances([float(costs[own].sum()) for own in blocks])
+    return tuple(
+        Slice(part.index, part.count, part.tokens, part.data, importance=importance)
+        for part, importance in zip(parts, important, strict=True)
+    )
 
 
 class _Arrived(NamedTuple):

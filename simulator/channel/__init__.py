@@ -6,11 +6,13 @@
     outage       is the path up at all?          windows, periodic, random
     loss         does it get through?            none, Bernoulli, trace, rows, bursts
     markov       loss with a memory:             Gilbert-Elliott, four states, continuous time
+    repeats      the same for what is sent again
     corruption   with which bits wrong?          bit errors, packet errors
     delay        when does it arrive?            constant, uniform, normal, Pareto, gamma, empirical, trace
     reorder      or does it skip the delay?      netem's gap and percentage
     link         all of them behind one SimPy element
 
+    own          models of yours, by import path
     erasure      tokens lost although all packets arrive
     steps        a value that changes in time
     traces       readers of recorded losses, delays and rates

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 
 from simulator import scenario_channel
+from simulator.journey import AnyPacket
 from simulator.streams import Draws, generator
 from simulator.units import bits
 
@@ -88,23 +89,25 @@ class Damage(NamedTuple):
     headers_whole: bool
 
 
-def damage(payload: bytes, header_bytes: int, wrong_bits: list[int]) -> Damage:
-    """Turn over some bits of a packet of `header_bytes` and payload.
+def damage(packet: AnyPacket, wrong_bits: list[int]) -> Damage:
+    """Turn over some bits of a packet, counted from the first on the wire.
 
-    >>> damage(b"AB", 46, [8 * 46 + 7])
+    >>> from simulator.packet import Packet
+    >>> damage(Packet(0, 0, 0, True, 0, 0, 1, 1, "media", b"AB"), [8 * 46 + 7])
     Damage(payload=b'@B', headers_whole=True)
     """
-    first = bits(header_bytes)
+    payload = packet.payload
+    first = bits(packet.size_bytes - len(payload))
     data = np.frombuffer(payload, dtype=np.uint8).copy()
     for bit in wrong_bits:
         if bit >= first:
             data[(bit - first) // 8] ^= 128 >> (bit - first) % 8
-    return Damage(data.tobytes(), min(wrong_bits) >= first)
+    return Damage(data.tobytes(), min(wrong_bits) >= bits(packet.covered_bytes))
 
 
-def make(model: scenario_channel.CorruptionModel, seed: int) -> Corruption | None:
+def make(model: scenario_channel.CorruptionModel, seed: int, purpose: str = "corruption") -> Corruption | None:
     """The corruption a scenario asks for, with its own streams of chance; None for none."""
-    chances = Draws(generator(seed, "corruption")), generator(seed, "corruption bits")
+    chances = Draws(generator(seed, purpose)), generator(seed, f"{purpose} bits")
     match model:
         case scenario_channel.NoCorruption():
             return None

@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from simulator import scenario_channel
-from simulator.channel import traces
+from simulator.channel import own, traces
 from simulator.channel.steps import Steps
 from simulator.streams import BLOCK, answers, generator
 
@@ -139,6 +139,7 @@ def make(model: scenario_channel.DelayModel, seed: int, purpose: str = "delay") 
 
     Raises:
         TraceError: If a file it names cannot be used.
+        ScenarioError: If a class it names cannot be.
     """
     match model:
         case scenario_channel.ConstantDelay():
@@ -146,6 +147,9 @@ def make(model: scenario_channel.DelayModel, seed: int, purpose: str = "delay") 
         case scenario_channel.DelayTrace():
             rows = model.rows or traces.read_delay_rows(Path(model.file or ""))
             return Trace(Steps(rows, model.repeat), model.mean_ns, model.reorder)
+        case scenario_channel.Own():
+            custom: Delay = own.make("channel.delay", model, ("draw", "reorder"), seed, purpose)
+            return custom
         case scenario_channel.NormalDelay():
             law = normal(model.mean_ns, model.jitter_ns)
         case scenario_channel.UniformDelay():

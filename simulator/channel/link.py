@@ -8,10 +8,13 @@ The line serves first come first served, so when a packet leaves it is known as 
 virtual departure time; with a queue that decides at the entrance this is exact, no approximation),
 and one event a packet is enough: its arrival at the other end. CoDel decides at the exit, so
 `CodelLink` holds packets until their turn and needs one more event for each.
+
+Each packet that is sent for the first time has its own draw of each model, used or not: what the queue
+drops and what is sent again (`repeats`) moves the draws of no other packet.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from simpy import Environment, Event, Timeout
 
@@ -25,6 +28,7 @@ from simulator.channel.loss import Loss
 from simulator.channel.outage import Outage
 from simulator.channel.queue import Queue
 from simulator.channel.reorder import Reorder
+from simulator.channel.repeats import Counted, make_loss
 from simulator.journey import Fate, Journey, Tally
 from simulator.packet import Packet
 from simulator.streams import Draws, generator
@@ -60,18 +64,28 @@ class Mishaps:
     copies: Copies | None = None
 
 
+@dataclass(frozen=True)
+class Repeats:
+    """The models that packets meet which are sent again, with chance of their own."""
+
+    loss: Loss
+    delay: Delay
+    mishaps: Mishaps
+
+
 class Link:
     """One direction of a path.
 
-    Each model draws once for each packet that leaves the line, whatever the others say: loss decides
-    whether a packet arrives, never when, so two loss rates can be compared packet by packet. A lost
-    packet still holds back those behind it where order is kept. A copy arrives no sooner than its
-    original and holds nobody back.
+    Each model draws once for each packet, whatever the others say: loss decides whether a packet
+    arrives, never when, so two loss rates can be compared packet by packet. A lost packet still holds
+    back those behind it where order is kept. A copy arrives no sooner than its original and holds
+    nobody back.
 
     Args:
         env: The simulation, with integer nanoseconds.
         queue, bandwidth, loss, delay, mishaps: The models.
         out: Called with each journey that reaches the other end, at that time.
+        repeats: The models for packets sent again; None: they meet the same ones.
 
     Attributes:
         queue_drop, lost, corrupt: What did not get through, by cause.
@@ -86,11 +100,13 @@ class Link:
         delay: Delay,
         out: Callable[[Journey], None],
         mishaps: Mishaps = Mishaps(),  # frozen
+        repeats: Repeats | None = None,
     ) -> None:
         self._env, self._post = env, clock.poster(env)
         self._admit, self._finish_ns = queue.admit, bandwidth.finish_ns
         self._lost, self._draw_delay, self._fifo = loss.lost, delay.draw, not delay.reorder
         self._mishaps = None if mishaps == Mishaps() else mishaps
+        self._repeats = repeats
         self._on_arrival = (out,)
         self._line_free_ns = self._last_arrival_ns = 0
         self.queue_drop, self.lost, self.corrupt = Tally(), Tally(), Tally()
@@ -105,17 +121,34 @@ class Link:
             self._cross(journey, left_ns)
         else:
             _end(journey, "queue_drop", self.queue_drop)
+            self._skip(journey, start_ns)
+
+    def _skip(self, journey: Journey, now_ns: int) -> None:
+        """A packet leaves the line nevermore: the draws that would have been its own are nobody's."""
+        if self._repeats is not None and journey.packet.kind == "retransmission":
+            return
+        self._lost(now_ns)
+        self._draw_delay(now_ns)
+        mishaps = self._mishaps
+        if mishaps and mishaps.corruption:
+            mishaps.corruption.wrong_bits(journey.size_bytes)
+        if mishaps and mishaps.copies:
+            mishaps.copies.arrival_ns(now_ns)
 
     def _cross(self, journey: Journey, left_ns: int) -> None:
         """The way of a packet that leaves the line at `left_ns`."""
-        lost = self._lost(left_ns)
-        arrival_ns = left_ns + self._draw_delay(left_ns)
+        repeats = self._repeats
+        if repeats is None or journey.packet.kind != "retransmission":
+            lost, delay_ns, mishaps = self._lost(left_ns), self._draw_delay(left_ns), self._mishaps
+        else:
+            lost, delay_ns, mishaps = repeats.loss.lost(left_ns), repeats.delay.draw(left_ns), repeats.mishaps
+        arrival_ns = left_ns + delay_ns
         if self._fifo:
             if arrival_ns < self._last_arrival_ns:
                 arrival_ns = self._last_arrival_ns
             self._last_arrival_ns = arrival_ns
-        if self._mishaps is not None:
-            self._cross_mishaps(self._mishaps, journey, left_ns, arrival_ns, lost)
+        if mishaps is not None:
+            self._cross_mishaps(mishaps, journey, left_ns, arrival_ns, lost)
         elif lost:
             _end(journey, "lost", self.lost)
         else:
@@ -144,28 +177,43 @@ class Link:
         self._post(arrival_ns, journey)
 
 
+@dataclass(slots=True)
+class _Held:
+    """A packet that waits, and those that were refused behind it."""
+
+    journey: Journey
+    refused: list[Journey] = field(default_factory=list)
+
+
 class CodelLink(Link):
     """A link whose queue decides as packets leave: it holds them, and serves one after the other."""
 
     def __init__(
         self,
         env: Environment,
-        queue: Codel[Journey],
+        queue: Codel[_Held],
         bandwidth: Bandwidth,
         loss: Loss,
         delay: Delay,
         out: Callable[[Journey], None],
         mishaps: Mishaps = Mishaps(),  # frozen
+        repeats: Repeats | None = None,
     ) -> None:
-        super().__init__(env, _NoQueue(), bandwidth, loss, delay, out, mishaps)
+        super().__init__(env, _NoQueue(), bandwidth, loss, delay, out, mishaps, repeats)
         self._queue, self._busy = queue, False
+        self._last: _Held | None = None
 
     def put(self, journey: Journey) -> None:
         """Take a packet from the sender, now."""
         now_ns: int = self._env.now  # type: ignore[assignment]
-        if not self._queue.push(now_ns, journey.size_bytes, journey):
+        held = _Held(journey)
+        if not self._queue.push(now_ns, journey.size_bytes, held):
             _end(journey, "queue_drop", self.queue_drop)
-        elif not self._busy:
+            assert self._last is not None  # it waits still, or there would be room
+            self._last.refused.append(journey)
+            return
+        self._last = held
+        if not self._busy:
             self._serve()
 
     def _serve(self, _: Event | None = None) -> None:
@@ -173,12 +221,18 @@ class CodelLink(Link):
         now_ns: int = self._env.now  # type: ignore[assignment]
         packet, dropped = self._queue.pop(now_ns)
         for each in dropped:
-            _end(each.item, "queue_drop", self.queue_drop)
+            _end(each.item.journey, "queue_drop", self.queue_drop)
+            self._skip_all([each.item.journey, *each.item.refused], now_ns)
         self._busy = packet is not None
         if packet:
             left_ns = self._finish_ns(now_ns, packet.size_bytes)
-            self._cross(packet.item, left_ns)
+            self._cross(packet.item.journey, left_ns)
+            self._skip_all(packet.item.refused, left_ns)
             Timeout(self._env, left_ns - now_ns).callbacks.append(self._serve)
+
+    def _skip_all(self, journeys: Sequence[Journey], now_ns: int) -> None:
+        for journey in journeys:
+            self._skip(journey, now_ns)
 
 
 class _NoQueue:
@@ -191,7 +245,7 @@ class _NoQueue:
 def _stands(journey: Journey, wrong_bits: list[int], corruption: Corruption | None) -> bool:
     """Whether a packet with wrong bits is delivered all the same; if so, it has them from now on."""
     packet = journey.packet
-    payload, headers_whole = damage(packet.payload, packet.size_bytes - len(packet.payload), wrong_bits)
+    payload, headers_whole = damage(packet, wrong_bits)
     if not headers_whole or corruption is None or corruption.checksum:
         return False
     if isinstance(packet, Packet):
@@ -206,23 +260,38 @@ def _end(journey: Journey, fate: Fate, tally: Tally) -> None:
     tally.add(journey.size_bytes)
 
 
-def make(env: Environment, channel: scenario_channel.Channel, seed: int, out: Callable[[Journey], None]) -> Link:
+def make(
+    env: Environment,
+    channel: scenario_channel.Channel,
+    seed: int,
+    out: Callable[[Journey], None],
+    repeats: bool = False,
+) -> Link:
     """The link a scenario asks for.
+
+    Args:
+        env: The simulation.
+        channel: The scenario's section.
+        seed: Of the run.
+        out: Called with each journey that reaches the other end.
+        repeats: Whether packets may be sent again.
 
     Raises:
         TraceError: If a file it names cannot be used.
     """
+    losses = loss.make(channel.loss, seed)
+    again = None
+    if repeats:
+        losses = counted = Counted(losses)
+        own = delay.make(channel.delay, seed, "delay of repeats")
+        again = Repeats(make_loss(channel.loss, seed, counted), own, _mishaps(channel, seed, " of repeats"))
     way = (
         bandwidth.make(channel.bandwidth),
-        loss.make(channel.loss, seed),
+        losses,
         delay.make(channel.delay, seed),
         out,
-        Mishaps(
-            outage.make(channel.outage, seed),
-            corruption.make(channel.corruption, seed),
-            reorder.make(channel.reorder, seed),
-            _copies(channel, seed),
-        ),
+        _mishaps(channel, seed),
+        again,
     )
     waiting = channel.queue
     if isinstance(waiting, scenario_channel.CodelQueue):
@@ -230,11 +299,21 @@ def make(env: Environment, channel: scenario_channel.Channel, seed: int, out: Ca
     return Link(env, queue.make(waiting, seed), *way)
 
 
-def _copies(channel: scenario_channel.Channel, seed: int) -> Copies | None:
+def _mishaps(channel: scenario_channel.Channel, seed: int, whose: str = "") -> Mishaps:
+    """What may befall packets; `whose` is part of the streams' names, but outages are everybody's."""
+    return Mishaps(
+        outage.make(channel.outage, seed),
+        corruption.make(channel.corruption, seed, f"corruption{whose}"),
+        reorder.make(channel.reorder, seed, f"reorder{whose}"),
+        _copies(channel, seed, whose),
+    )
+
+
+def _copies(channel: scenario_channel.Channel, seed: int, whose: str) -> Copies | None:
     if not channel.duplicate:
         return None
-    draws = Draws(generator(seed, "duplicate"))
-    return Copies(channel.duplicate, draws, delay.make(channel.delay, seed, "duplicate delay"))
+    draws = Draws(generator(seed, f"duplicate{whose}"))
+    return Copies(channel.duplicate, draws, delay.make(channel.delay, seed, f"duplicate delay{whose}"))
 
 
 def check(channel: scenario_channel.Channel) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol, assert_never
 
 from simulator import scenario_channel
-from simulator.channel import traces
+from simulator.channel import own, traces
 from simulator.channel.markov import ContinuousTime, FourState, GilbertElliott, from_rate_and_burst
 from simulator.channel.steps import Steps
 from simulator.streams import Draws, generator
@@ -93,7 +93,7 @@ class Rows:
 
 
 class Bursts:
-    """Loses named packets: `bursts` of (first packet, how many), counted from 0 as they leave the line."""
+    """Loses named packets: `bursts` of (first packet, how many), counted from 0 as they are sent for the first time."""
 
     __slots__ = ("_next", "_numbers")
 
@@ -107,11 +107,17 @@ class Bursts:
         return self._next - 1 in self._numbers
 
 
-def make(model: scenario_channel.LossModel, seed: int) -> Loss:
+def make(model: scenario_channel.LossModel, seed: int, purpose: str = "loss") -> Loss:
     """The loss a scenario asks for, with its own streams of chance.
+
+    Args:
+        model: Its section.
+        seed: Of the run.
+        purpose: Names the stream of one draw a packet; that of states is always the same.
 
     Raises:
         TraceError: If a file it names cannot be used.
+        ScenarioError: If a class it names cannot be.
     """
 
     def draws(purpose: str) -> Draws:
@@ -121,29 +127,32 @@ def make(model: scenario_channel.LossModel, seed: int) -> Loss:
         case scenario_channel.NoLoss() | scenario_channel.TokenErasure():
             return NoLoss()
         case scenario_channel.Bernoulli():
-            return Bernoulli(model.rate, draws("loss"))
+            return Bernoulli(model.rate, draws(purpose))
         case scenario_channel.GilbertElliott():
-            p, r = _chances(model)
-            return GilbertElliott(p, r, model.h, model.k, draws("loss state"), draws("loss"))
+            p, r = chances(model)
+            return GilbertElliott(p, r, model.h, model.k, draws("loss state"), draws(purpose))
         case scenario_channel.FourState():
             p31 = 1 - model.p13 if model.p31 is None else model.p31
             return FourState(model.p13, p31, model.p32, model.p23, model.p14, draws("loss state"))
         case scenario_channel.ContinuousTime():
             stays = model.stay_good_ns, model.mean_bad_ns
-            return ContinuousTime(*stays, model.loss_good, model.loss_bad, draws("loss state"), draws("loss"))
+            return ContinuousTime(*stays, model.loss_good, model.loss_bad, draws("loss state"), draws(purpose))
         case scenario_channel.LossTrace():
             losses = [d == "1" for d in model.losses] if model.losses else traces.read_losses(Path(model.file or ""))
             start = int(draws("loss start").uniform() * len(losses)) if model.random_start else 0
             return Trace(losses, model.repeat, start)
         case scenario_channel.LossRows():
             rows = model.rows or traces.read_loss_rows(Path(model.file or ""), model.bin_ns)
-            return Rows(Steps(rows, model.repeat), draws("loss"))
+            return Rows(Steps(rows, model.repeat), draws(purpose))
         case scenario_channel.LossBursts():
             return Bursts(model.bursts)
+        case scenario_channel.Own():
+            custom: Loss = own.make("channel.loss", model, ("lost",), seed, purpose)
+            return custom
     assert_never(model)
 
 
-def _chances(model: scenario_channel.GilbertElliott) -> tuple[float, float]:
+def chances(model: scenario_channel.GilbertElliott) -> tuple[float, float]:
     """(p, r), however the scenario spells them."""
     if model.rate is not None and model.mean_burst is not None:
         return from_rate_and_burst(model.rate, model.mean_burst)

@@ -12,6 +12,7 @@ from collections import deque
 from typing import Protocol, TypeAlias, assert_never
 
 from simulator import scenario_channel
+from simulator.channel import own
 from simulator.streams import Draws, generator
 
 
@@ -137,12 +138,16 @@ class Red:
 
 
 Entrance: TypeAlias = (
-    scenario_channel.InfiniteQueue | scenario_channel.DroptailQueue | scenario_channel.RedQueue
+    scenario_channel.InfiniteQueue | scenario_channel.DroptailQueue | scenario_channel.RedQueue | scenario_channel.Own
 )  # the queues that decide as packets arrive
 
 
 def make(model: Entrance, seed: int) -> Queue:
-    """The queue a scenario asks for, with its own stream of chance."""
+    """The queue a scenario asks for, with its own stream of chance.
+
+    Raises:
+        ScenarioError: If a class it names cannot be used.
+    """
     match model:
         case scenario_channel.InfiniteQueue():
             return Infinite()
@@ -151,4 +156,7 @@ def make(model: Entrance, seed: int) -> Queue:
         case scenario_channel.RedQueue():
             limits = model.min_packets, model.max_packets
             return Red(model.packets, *limits, model.max_share, model.weight, Draws(generator(seed, "queue")))
+        case scenario_channel.Own():
+            custom: Queue = own.make("channel.queue", model, ("admit",), seed, "queue")
+            return custom
     assert_never(model)

@@ -40,11 +40,11 @@ class Netem:
         return True
 
 
-def make(model: scenario_channel.ReorderModel, seed: int) -> Reorder | None:
+def make(model: scenario_channel.ReorderModel, seed: int, purpose: str = "reorder") -> Reorder | None:
     """The reordering a scenario asks for, with its own stream of chance; None for none."""
     match model:
         case scenario_channel.NoReorder():
             return None
         case scenario_channel.NetemReorder():
-            return Netem(model.rate, model.gap, Draws(generator(seed, "reorder")))
+            return Netem(model.rate, model.gap, Draws(generator(seed, purpose)))
     assert_never(model)

@@ -8,6 +8,7 @@ from simulator.scenario import Scenario
 from simulator.streams import generator
 
 COUNT = 50_000
+SEEDS = range(5)
 MS = 1_000_000
 LAWS = (delay.normal, delay.uniform, delay.pareto, delay.gamma)
 
@@ -20,11 +21,16 @@ def sample(model, count=COUNT):
     return np.array([model.draw(now_ns) for now_ns in range(count)])
 
 
+def samples(law, count=10_000):
+    """Delays of five seeds, joined."""
+    return np.concatenate([sample(delay.Random(law, True, draws(seed)), count) for seed in SEEDS])
+
+
 def test_a_constant_delay_is_the_same_for_all():
     assert set(sample(delay.Constant(40 * MS), 100)) == {40 * MS}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_normal_delays_have_their_mean_and_spread(seed):
     delays = sample(delay.Random(delay.normal(40 * MS, 8 * MS), True, draws(seed)))
     assert abs(delays.mean() - 40 * MS) < 4 * 8 * MS / np.sqrt(COUNT)  # four standard errors
@@ -34,7 +40,7 @@ def test_normal_delays_have_their_mean_and_spread(seed):
 
 
 def test_normal_delays_are_cut_at_nought_and_the_mean_grows_as_the_formula_says():
-    delays = sample(delay.Random(delay.normal(8 * MS, 8 * MS), True, draws()))
+    delays = samples(delay.normal(8 * MS, 8 * MS))
     z = NormalDist()
     assert delays.min() == 0
     assert (delays == 0).mean() == pytest.approx(z.cdf(-1), abs=0.01)
@@ -42,7 +48,7 @@ def test_normal_delays_are_cut_at_nought_and_the_mean_grows_as_the_formula_says(
 
 
 def test_uniform_delays_fill_their_range_and_no_more():
-    delays = sample(delay.Random(delay.uniform(100, 3), True, draws()))
+    delays = samples(delay.uniform(100, 3))
     values, counts = np.unique(delays, return_counts=True)
     assert values.tolist() == list(range(97, 104))
     assert counts / COUNT == pytest.approx(np.full(7, 1 / 7), abs=0.01)
@@ -50,18 +56,18 @@ def test_uniform_delays_fill_their_range_and_no_more():
 
 @pytest.mark.parametrize("law", LAWS)
 def test_every_law_has_the_mean_of_the_scenario(law):
-    means = [sample(delay.Random(law(40 * MS, 8 * MS), True, draws(seed))).mean() for seed in range(5)]
+    means = [sample(delay.Random(law(40 * MS, 8 * MS), True, draws(seed))).mean() for seed in SEEDS]
     assert abs(np.mean(means) - 40 * MS) < 4 * 8 * MS / np.sqrt(5 * COUNT)  # four standard errors
 
 
 @pytest.mark.parametrize(("law", "jitter_ms"), [(delay.pareto, 8), (delay.gamma, 8), (delay.gamma, 60)])
 def test_laws_with_a_tail_have_the_spread_of_the_scenario(law, jitter_ms):
-    delays = np.concatenate([sample(delay.Random(law(40 * MS, jitter_ms * MS), True, draws(s))) for s in range(5)])
+    delays = np.concatenate([sample(delay.Random(law(40 * MS, jitter_ms * MS), True, draws(s))) for s in SEEDS])
     assert delays.std() == pytest.approx(jitter_ms * MS, rel=0.05)
 
 
 def test_pareto_delays_have_the_tail_of_the_formula():
-    delays = sample(delay.Random(delay.pareto(40 * MS, 20 * MS), True, draws()))
+    delays = samples(delay.pareto(40 * MS, 20 * MS))
     shape = 1 + np.sqrt(1 + 4)
     least = 40 * MS * (shape - 1) / shape
     assert delays.min() == pytest.approx(least, rel=0.001)
@@ -70,14 +76,14 @@ def test_pareto_delays_have_the_tail_of_the_formula():
 
 
 def test_gamma_delays_start_at_the_least_and_keep_mean_and_spread():
-    delays = sample(delay.Random(delay.gamma(40 * MS, 8 * MS, 30 * MS), True, draws()))
+    delays = samples(delay.gamma(40 * MS, 8 * MS, 30 * MS))
     assert delays.min() >= 30 * MS
     assert (delays.mean(), delays.std()) == (pytest.approx(40 * MS, rel=0.01), pytest.approx(8 * MS, rel=0.03))
 
 
 def test_empirical_delays_have_the_distribution_of_the_measured_ones():
     measured = draws(9).standard_exponential(2000) * 10 * MS
-    delays = sample(delay.Random(delay.empirical(measured.astype(int).tolist(), 5 * MS), True, draws()))
+    delays = samples(delay.empirical(measured.astype(int).tolist(), 5 * MS))
     shares = np.linspace(0.05, 0.95, 19)
     assert np.quantile(delays - 5 * MS, shares) == pytest.approx(np.quantile(measured, shares), rel=0.05)
 

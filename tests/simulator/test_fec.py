@@ -133,9 +133,16 @@ def test_important_slices_get_more_parity():
 
 def test_slices_of_mixed_importance_are_told_apart_by_the_mask():
     parts = tuple(Slice(index, 4, 1, bytes([index]), importance=index % 2) for index in range(4))
-    media, parity = protect(spec(k=2, n=3), [EncodedFrame(parts, 4, (16, 16))])
+    media, parity = protect(spec(overhead=[0.5, 0.4]), [EncodedFrame(parts, 4, (16, 16))])
     assert [(each.base, each.members) for each in parity] == [(0, (0, 2)), (1, (0, 2))]
     assert receive([(i, media[i].packet) for i in (0, 3)], parity) == {i: media[i].packet for i in (1, 2)}
+
+
+def test_slices_that_get_the_same_share_share_blocks_whatever_their_importance():
+    parts = tuple(Slice(index, 8, 1, bytes([index]), importance=index % 4) for index in range(8))
+    for fec, blocks in ((spec(overhead=0.5), [8]), (spec(k=4, n=5), [4, 4]), (spec(overhead=[0.5, 0.5]), [2, 6])):
+        _, parity = protect(fec, [EncodedFrame(parts, 8, (16, 16))])
+        assert [len(each.members) for each in parity if each.index == 0] == blocks
 
 
 def test_many_packets_are_cut_into_blocks_the_field_has_room_for():

@@ -60,14 +60,14 @@ def test_a_full_queue_drops_and_says_so():
     assert [packet.fate for packet in journeys] == [None, None, "queue_drop", "queue_drop"]
 
 
-def test_a_packet_dropped_by_the_queue_uses_up_no_draw_of_the_loss():
+def test_a_packet_dropped_by_the_queue_uses_up_the_draw_that_would_have_been_its_own():
     came, _ = arrivals(
         [0, 0, 0, 5_000_000],
         queue=queue.DropTail(packets=1),
         bandwidth=bandwidth.Constant(8_000_000),
-        loss=Script([False, False, True]),
+        loss=Script([False, True, True, False]),
     )
-    assert [number for number, _ in came] == [0, 1]
+    assert [number for number, _ in came] == [0, 3]
 
 
 def test_packets_overtake_each_other_only_where_they_may():

@@ -90,8 +90,8 @@ def test_two_codecs_meet_the_same_fades_however_many_packets_they_send():
 
 
 def test_states_of_a_fade_may_lose_a_share():
-    model = fades(loss_good=0.01, loss_bad=0.5)
-    lost = np.array([model.lost(now_ns) for now_ns in range(0, 3000 * 1000 * MS, 20 * MS)])
+    models = [fades(seed, loss_good=0.01, loss_bad=0.5) for seed in range(8)]
+    lost = np.array([[model.lost(now_ns) for now_ns in range(0, 1500 * 1000 * MS, 50 * MS)] for model in models])
     assert lost.mean() == pytest.approx(0.9 * 0.01 + 0.1 * 0.5, rel=0.1)
 
 

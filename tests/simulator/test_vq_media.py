@@ -13,6 +13,7 @@ from codec.conceal import METHODS
 from codec.decoder import Decoder
 from codec.predictor import Predictor
 from simulator.errors import MediaError
+from simulator.importance import LEAST
 from simulator.vq_media import VqMedia, measure
 from tests.codec.tiny import TINY, photograph, tiny_tensors
 
@@ -52,6 +53,15 @@ def test_a_lost_slice_is_concealed_and_right_guesses_are_counted(weights: str) -
     assert (decoded.block_state == 1).sum() == sent.slices[0].tokens == 5
     assert 0 <= codec.count_correct(sent, decoded) <= 5
     assert decoded.slices_corrupt == 0
+
+
+def test_slices_of_flat_bands_matter_less_and_scattered_slices_matter_alike(weights: str) -> None:
+    codec, picture = VqMedia(weights=weights), np.full((1, 128, 64, 3), 90, np.uint8)
+    picture[:, 64:] = np.random.default_rng(1).integers(0, 256, (64, 64, 3))
+    (bands,) = codec.encode(picture, 4, "raster")
+    (scattered,) = codec.encode(picture, 4, "low_discrepancy")
+    assert [part.importance for part in bands.slices][2:] == [0, 0] and bands.slices[0].importance == LEAST
+    assert {part.importance for part in scattered.slices} == {0}
 
 
 def test_a_damaged_slice_counts_as_corrupt_and_leaves_a_hole(weights: str) -> None:
