@@ -229,7 +229,7 @@ def make(env: Environment, channel: scenario_channel.Channel, seed: int, out: Ca
         TraceError: If a file it names cannot be used.
     """
     way = (
-        bandwidth.make(channel.bandwidth),
+        bandwidth.make(channel.bandwidth, seed),
         loss.make(channel.loss, seed),
         delay.make(channel.delay, seed),
         out,

@@ -13,7 +13,7 @@ BYTE_A_US = 8_000_000  # bit/s
 
 
 def made(section):
-    return bandwidth.make(Scenario.model_validate({"name": "x", "channel": {"bandwidth": section}}).channel.bandwidth)
+    return bandwidth.make(Scenario.model_validate({"name": "x", "channel": {"bandwidth": section}}).channel.bandwidth, 1)
 
 
 def back_to_back(line, sizes, start_ns=0):
