@@ -83,6 +83,6 @@ def make(scenario: Scenario) -> RateLoop | None:
 
 
 def _window(model: GccRate, scenario: Scenario) -> CongestionWindow:
-    """By default it leaves half the deadline to what is no queue: the path's own delay, and the time to react."""
-    queue_ns = scenario.playout.deadline_ns // 2 if model.queue_ns is None else model.queue_ns
+    """By default a quarter of the deadline: the rest is for the path's own delay, and what grows until a push tells."""
+    queue_ns = scenario.playout.deadline_ns // 4 if model.queue_ns is None else model.queue_ns
     return CongestionWindow(queue_ns, model.min_bps)

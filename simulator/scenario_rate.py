@@ -41,7 +41,7 @@ class GccRate(_Controlled):
     queue_ns: Duration | None = Field(
         default=None,
         alias="queue",
-        description="Queue on the path, in time, beyond which the rate is pushed back; half the deadline if not given.",
+        description="Queue on the path, in time, beyond which the rate is pushed back; a quarter of the deadline if not given.",
     )
 
     @model_validator(mode="after")

@@ -85,11 +85,11 @@ def test_a_rate_pushed_back_while_the_line_stalls_freezes_less_and_overflows_no_
         return result.conservation.queue_drop.packets, float(np.mean([each.frozen for each in result.deliveries]))
 
     (pushed_drops, pushed), (drops, frozen) = drops_and_frozen("100 ms"), drops_and_frozen("10 s")
-    assert pushed < frozen - 0.05 and pushed_drops < drops
+    assert pushed < frozen - 0.03 and pushed_drops < drops
 
 
-def test_by_default_the_queue_it_allows_is_half_the_deadline() -> None:
-    control = {**GCC, "queue": "125 ms"}
+def test_by_default_the_queue_it_allows_is_a_quarter_of_the_deadline() -> None:
+    control = {**GCC, "queue": "62.5 ms"}
     assert run(channel=STEPPED, rate_control=GCC) == run(channel=STEPPED, rate_control=control)
     assert run(channel=STEPPED, rate_control=GCC) != run(channel=STEPPED, rate_control={**GCC, "queue": "200 ms"})
 
