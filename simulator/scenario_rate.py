@@ -41,7 +41,7 @@ class GccRate(_Controlled):
     queue_ns: Duration | None = Field(
         default=None,
         alias="queue",
-        description="Queue on the path, in time, beyond which the rate is pushed back; a quarter of the deadline if not given.",
+        description="Queue on the path, in time, beyond which the rate is pushed back; else a quarter of the deadline.",
     )
 
     @model_validator(mode="after")
