@@ -49,6 +49,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     rate_gcc         by the growth of delay and by loss
     rate_delay       whether the delay grows
     rate_aimd        up by little, down by much
+    rate_window      pushed back while too much is under way
     rate_oracle      by the channel's own bandwidth, ahead of time
     rate_budget      bits a second to bits a pixel, frame by frame
     packetizer       slices to packets and back, interleaved over frames

@@ -178,14 +178,20 @@ FORGET_NS = 10 * SECOND_NS  # without feedback for so long, none will come: it g
 
 
 class Outstanding:
-    """The sender's side: what was sent, until feedback has told of it."""
+    """The sender's side: what was sent, until feedback has told of it.
+
+    Attributes:
+        size_bytes: Of all that.
+    """
 
     def __init__(self) -> None:
         self._open: dict[tuple[int, int], tuple[int, int]] = {}  # SSRC, 16-bit number -> sent_ns, size_bytes
+        self.size_bytes = 0
 
     def sent(self, ssrc: int, sequence: int, now_ns: int, size_bytes: int) -> None:
         """Note a packet."""
         self._open[ssrc, sequence] = (now_ns, size_bytes)
+        self.size_bytes += size_bytes
 
     def read(self, message: bytes, now_ns: int) -> list[PacketReport]:
         """News in a message that arrives now, in sending order; a packet is reported once, arrived or lost.
@@ -198,7 +204,8 @@ class Outstanding:
             for step, arrived_ns in enumerate(block.arrived_ns):
                 known = self._open.pop((block.ssrc, (block.first + step) & 0xFFFF), None)
                 if known is not None:
+                    self.size_bytes -= known[1]
                     reports.append(PacketReport(known[0], arrived_ns, known[1]))
         while self._open and next(iter(self._open.values()))[0] < now_ns - FORGET_NS:
-            del self._open[next(iter(self._open))]
+            self.size_bytes -= self._open.pop(next(iter(self._open)))[1]
         return sorted(reports, key=attrgetter("sent_ns"))

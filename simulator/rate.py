@@ -37,5 +37,5 @@ def make(scenario: Scenario) -> Controller | None:
         return None
     if isinstance(model, GccRate):
         return Gcc(model.start_bps, model.min_bps, model.max_bps)
-    line = bandwidth.make(scenario.channel.bandwidth)
+    line = bandwidth.make(scenario.channel.bandwidth, scenario.seed)
     return Oracle(line, model.horizon_ns, model.utilisation, model.min_bps, model.max_bps)

@@ -16,31 +16,22 @@ from typing import Literal
 from simulator.rate_delay import Usage
 from simulator.units import BYTE_NS, MS_NS, SECOND_NS
 
-State = Literal["hold", "increase", "decrease"]
+State = Literal["hold", "increase"]
 
 RATE_WINDOW_NS = 500 * MS_NS  # T of the draft, section 5.6
 BETA = 0.85  # decrease: this share of what arrives, draft
 ETA = 1.08  # multiplicative increase a second, draft
-LEAST_STEP_BPS = 1000.0  # of an additive increase, draft
-LEAD = 1.5  # the estimate stays below so many times what arrives, draft
+LEAST_STEP_BPS = 1000.0  # of a multiplicative increase, WebRTC
+LEAST_SLOPE_BPS = 4000.0  # of an additive increase, a second, WebRTC
+DRAIN_BPS = 5000.0  # off a decrease besides, so that what queued up can drain, WebRTC
+LEAD, LEAD_BPS = 1.5, 10_000.0  # the estimate stays below so many times what arrives, draft; and a little, WebRTC
+PAUSE_RANGE_NS = (10 * MS_NS, 200 * MS_NS)  # limits of a round trip between two decreases, WebRTC
 DETECTION_NS = 100 * MS_NS  # reaction time of the detector, draft
 FRAMES_A_SECOND, PACKET_BITS = 30, 1200 * 8  # the draft's guess of a typical packet
 
 AVERAGE = 0.05  # weight of a new maximum: smoothing factor 0.95, draft
 SPREAD_KBPS, SPREAD_RANGE_KBPS = 0.4, (0.4, 2.5)  # variance over mean, WebRTC
 FAR = 3.0  # standard deviations within which the past maximum counts as near, draft
-
-NEXT: dict[tuple[Usage, State], State] = {
-    ("overuse", "hold"): "decrease",
-    ("overuse", "increase"): "decrease",
-    ("overuse", "decrease"): "decrease",
-    ("normal", "hold"): "increase",
-    ("normal", "increase"): "increase",
-    ("normal", "decrease"): "hold",
-    ("underuse", "hold"): "hold",
-    ("underuse", "increase"): "hold",
-    ("underuse", "decrease"): "hold",
-}
 
 
 class ReceivedRate:
@@ -77,6 +68,11 @@ class PastMaximum:
         self._mean_kbps: float | None = None
         self._spread_kbps = SPREAD_KBPS
 
+    @property
+    def known(self) -> bool:
+        """Whether there was an over-use since the path last changed."""
+        return self._mean_kbps is not None
+
     def add(self, rate_bps: float) -> None:
         """Take the rate at an over-use."""
         kbps = rate_bps / 1000
@@ -108,14 +104,14 @@ class Aimd:
 
     Attributes:
         rate_bps: The estimate.
-        state: hold, increase or decrease.
+        state: hold or increase; a decrease is done at once, and then it holds.
     """
 
     def __init__(self, start_bps: float, min_bps: float, max_bps: float) -> None:
         self.rate_bps, self._min_bps, self._max_bps = start_bps, min_bps, max_bps
-        self.state: State = "increase"
+        self.state: State = "hold"
         self._maximum = PastMaximum()
-        self._updated_ns: int | None = None
+        self._changed_ns: int | None = None
 
     def update(self, usage: Usage, received_bps: float | None, rtt_ns: int, now_ns: int) -> float:
         """One step, at each feedback.
@@ -126,36 +122,49 @@ class Aimd:
             rtt_ns: Round trip time.
             now_ns: Time of this step.
         """
-        since_ns = 0 if self._updated_ns is None else now_ns - self._updated_ns
-        self._updated_ns = now_ns
-        self.state = NEXT[usage, self.state]
-        if self.state == "increase":
-            self._increase(received_bps, rtt_ns, since_ns)
-        elif self.state == "decrease" and received_bps is not None:
-            self._decrease(received_bps)
+        before_ns = now_ns if self._changed_ns is None else self._changed_ns
+        if usage == "overuse":
+            if self._may_decrease(received_bps, rtt_ns, now_ns):
+                self._decrease(received_bps)
+                self.state, self._changed_ns = "hold", now_ns
+        elif usage == "underuse":
+            self.state = "hold"
+        else:
+            if self.state == "increase":
+                self._increase(received_bps, rtt_ns, now_ns - before_ns)
+            self.state, self._changed_ns = "increase", now_ns
         self.rate_bps = min(max(self.rate_bps, self._min_bps), self._max_bps)
         return self.rate_bps
 
+    def _may_decrease(self, received_bps: float | None, rtt_ns: int, now_ns: int) -> bool:
+        """A round trip after the last change, for so long it cannot show; at once if far too much is sent."""
+        low_ns, high_ns = PAUSE_RANGE_NS
+        rested = self._changed_ns is None or now_ns - self._changed_ns >= min(max(rtt_ns, low_ns), high_ns)
+        return rested or (received_bps is not None and received_bps < 0.5 * self.rate_bps)
+
     def _increase(self, received_bps: float | None, rtt_ns: int, since_ns: int) -> None:
-        place = "unknown" if received_bps is None else self._maximum.compare(received_bps)
-        if place == "above":  # the path has grown
+        if received_bps is not None and self._maximum.compare(received_bps) == "above":  # the path has grown
             self._maximum = PastMaximum()
-        if place == "near":
-            raised = self.rate_bps + self._step_bps(rtt_ns, since_ns)
+        if self._maximum.known:
+            raised = self.rate_bps + self._slope_bps(rtt_ns) * since_ns / SECOND_NS
         else:
-            raised = self.rate_bps * ETA ** min(since_ns / SECOND_NS, 1.0)
+            raised = max(self.rate_bps * ETA ** min(since_ns / SECOND_NS, 1.0), self.rate_bps + LEAST_STEP_BPS)
         if received_bps is not None:  # never below where it is: a quiet sender is no reason to fall
-            raised = min(raised, max(LEAD * received_bps, self.rate_bps))
+            raised = min(raised, max(LEAD * received_bps + LEAD_BPS, self.rate_bps))
         self.rate_bps = raised
 
-    def _step_bps(self, rtt_ns: int, since_ns: int) -> float:
-        """At most half a packet a response time."""
+    def _slope_bps(self, rtt_ns: int) -> float:
+        """Bits a second it grows by in a second: a packet in two response times."""
         frame_bits = self.rate_bps / FRAMES_A_SECOND
         packet_bits = frame_bits / math.ceil(frame_bits / PACKET_BITS)
-        return max(LEAST_STEP_BPS, 0.5 * min(since_ns / (DETECTION_NS + rtt_ns), 1.0) * packet_bits)
+        return max(LEAST_SLOPE_BPS, packet_bits * SECOND_NS / (2 * (DETECTION_NS + rtt_ns)))
 
-    def _decrease(self, received_bps: float) -> None:
+    def _decrease(self, received_bps: float | None) -> None:
+        if received_bps is None:  # nothing to go by yet
+            self.rate_bps /= 2
+            return
         if self._maximum.compare(received_bps) == "below":  # the path has shrunk
             self._maximum = PastMaximum()
         self._maximum.add(received_bps)
-        self.rate_bps = min(self.rate_bps, BETA * received_bps)
+        lowered = BETA * received_bps
+        self.rate_bps = min(self.rate_bps, lowered - DRAIN_BPS if lowered > DRAIN_BPS else lowered)

@@ -11,8 +11,9 @@ from simulator import packet, rate
 from simulator.congestion_feedback import Outstanding
 from simulator.rate import Controller
 from simulator.rate_budget import FrameBudget
+from simulator.rate_window import CongestionWindow
 from simulator.scenario import Scenario
-from simulator.scenario_rate import FixedRate
+from simulator.scenario_rate import FixedRate, GccRate
 from simulator.units import bits
 
 
@@ -30,10 +31,11 @@ class RateLoop:
     Args:
         controller: Chooses the target.
         budget: Turns it into bits a pixel.
+        window: Pushes the target back while too much is under way; None: nothing does.
     """
 
-    def __init__(self, controller: Controller, budget: FrameBudget) -> None:
-        self._controller, self._budget = controller, budget
+    def __init__(self, controller: Controller, budget: FrameBudget, window: CongestionWindow | None = None) -> None:
+        self._controller, self._budget, self._window = controller, budget, window
         self._outstanding = Outstanding()
         self._choice: Choice | None = None  # for the frame before
         self._payload_bytes = self._wire_bytes = 0  # since then
@@ -44,6 +46,8 @@ class RateLoop:
             self._budget.sent(self._choice.target_bps, self._payload_bytes, self._wire_bytes)
             self._payload_bytes = self._wire_bytes = 0
         target_bps = self._controller.target_bps(now_ns)
+        if self._window is not None:
+            target_bps = self._window.limit(target_bps)
         self._choice = Choice(target_bps, self._budget.bpp(target_bps))
         return self._choice
 
@@ -55,10 +59,16 @@ class RateLoop:
         """A packet of any kind was put on the link."""
         self._wire_bytes += size_bytes
         self._outstanding.sent(ssrc, sequence, now_ns, size_bytes)
+        if self._window is not None:
+            self._window.update(self._outstanding.size_bytes)
 
     def feedback(self, message: bytes, now_ns: int) -> None:
         """A message of the receiver has come."""
-        self._controller.on_feedback(self._outstanding.read(message, now_ns), now_ns)
+        reports = self._outstanding.read(message, now_ns)
+        self._controller.on_feedback(reports, now_ns)
+        if self._window is not None:
+            self._window.on_feedback(reports, self._controller.target_bps(now_ns), now_ns)
+            self._window.update(self._outstanding.size_bytes)
 
 
 def make(scenario: Scenario) -> RateLoop | None:
@@ -68,4 +78,11 @@ def make(scenario: Scenario) -> RateLoop | None:
         return None
     header_bits = bits(packet.OVERHEAD_BYTES * scenario.packetizer.packets_per_frame)
     pixels = source.size[0] * source.size[1]
-    return RateLoop(controller, FrameBudget(source.fps, pixels, model.min_bpp, model.max_bpp, header_bits))
+    budget = FrameBudget(source.fps, pixels, model.min_bpp, model.max_bpp, header_bits)
+    return RateLoop(controller, budget, _window(model, scenario) if isinstance(model, GccRate) else None)
+
+
+def _window(model: GccRate, scenario: Scenario) -> CongestionWindow:
+    """By default a quarter of the deadline: the rest is for the path's own delay, and what grows until a push tells."""
+    queue_ns = scenario.playout.deadline_ns // 4 if model.queue_ns is None else model.queue_ns
+    return CongestionWindow(queue_ns, model.min_bps)

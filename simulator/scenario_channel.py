@@ -39,6 +39,7 @@ from simulator.scenario_path import (
     ParetoDelay,
     QueueModel,
     RedQueue,
+    TracedBandwidth,
     UniformDelay,
 )
 from simulator.scenario_values import Duration, Rate, Rows, Section, Share, Whole, check_rows, only, problem
@@ -89,6 +90,7 @@ __all__ = [
     "Section",
     "Share",
     "TokenErasure",
+    "TracedBandwidth",
     "UniformDelay",
     "Whole",
     "only",

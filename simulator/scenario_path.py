@@ -136,7 +136,19 @@ class ConstantBandwidth(Section):
     rate_bps: Rate = Field(alias="rate")
 
 
-class BandwidthRows(Section):
+class TracedBandwidth(Section):
+    """What every trace of a bandwidth can be asked for."""
+
+    mean_bps: Rate | None = Field(
+        default=None, alias="mean", description="Scale the trace so that this is its mean; without it, as it is."
+    )
+    start_ns: Duration = Field(default=0, alias="start", description="Where in the trace the run begins.")
+    random_start: bool = Field(
+        default=False, description="Begin a random time later, up to the trace's length: each seed elsewhere."
+    )
+
+
+class BandwidthRows(TracedBandwidth):
     """A bit rate that changes in time; 0 makes packets wait.
 
     Attributes:
@@ -159,7 +171,7 @@ class BandwidthRows(Section):
         return self
 
 
-class MahimahiBandwidth(Section):
+class MahimahiBandwidth(TracedBandwidth):
     """Opportunities to send 1500 bytes, as recorded by Mahimahi; the trace starts again at its last stamp.
 
     Attributes:

@@ -18,7 +18,7 @@ class _Controlled(Section):
 
     min_bps: Rate = Field(default=30_000, alias="min", description="Least on the wire, headers and repair included.")
     max_bps: Rate = Field(default=1_000_000, alias="max", description="Most on the wire, headers and repair included.")
-    min_bpp: float = Field(default=0.04, gt=0, le=24, description="Least bits a pixel to ask the codec for.")
+    min_bpp: float = Field(default=0.012, gt=0, le=24, description="Least bits a pixel to ask the codec for.")
     max_bpp: float = Field(default=0.6, gt=0, le=24, description="Most bits a pixel to ask the codec for.")
 
     @model_validator(mode="after")
@@ -37,6 +37,11 @@ class GccRate(_Controlled):
     start_bps: Rate = Field(default=300_000, alias="start", description="On the wire, until feedback has come.")
     feedback_interval_ns: Duration = Field(
         default=100_000_000, gt=0, alias="feedback_interval", description="Between two feedback packets."
+    )
+    queue_ns: Duration | None = Field(
+        default=None,
+        alias="queue",
+        description="Queue on the path, in time, beyond which the rate is pushed back; else a quarter of the deadline.",
     )
 
     @model_validator(mode="after")

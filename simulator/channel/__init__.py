@@ -15,6 +15,7 @@
     own          models of yours, by import path
     erasure      tokens lost although all packets arrive
     steps        a value that changes in time
+    scale        a trace of a bandwidth at another mean
     traces       readers of recorded losses, delays and rates
     fit          from a recorded loss to a Gilbert-Elliott channel
 

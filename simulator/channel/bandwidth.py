@@ -7,8 +7,10 @@ from typing import Protocol, assert_never
 
 from simulator import scenario_channel
 from simulator.channel import traces
+from simulator.channel.scale import OPPORTUNITY_BYTES, length_ns, scale_rows, scale_stamps
 from simulator.channel.steps import Steps
 from simulator.errors import TraceError
+from simulator.streams import generator
 from simulator.units import BYTE_NS, MS_NS, transmission_ns
 
 
@@ -75,9 +77,6 @@ class Rows:
             start_ns = until_ns
 
 
-OPPORTUNITY_BYTES = 1500  # a full packet; Mahimahi's code says 1504, of which 4 are its tunnel's own
-
-
 class Mahimahi:
     """A line that may send 1500 bytes at each of some times, as Mahimahi's mm-link (Netravali et al. 2015).
 
@@ -118,8 +117,30 @@ class Mahimahi:
         return rounds * len(self._stamps_ns) + bisect_left(self._stamps_ns, time_ns - rounds * self._period_ns)
 
 
-def make(model: scenario_channel.BandwidthModel) -> Bandwidth:
+class Later:
+    """A line as it is from some time on.
+
+    Args:
+        line: Which nobody else uses.
+        start_ns: Of the line, when it is 0 here.
+    """
+
+    __slots__ = ("_finish_ns", "_start_ns")
+
+    def __init__(self, line: Bandwidth, start_ns: int) -> None:
+        self._finish_ns, self._start_ns = line.finish_ns, start_ns
+
+    def finish_ns(self, start_ns: int, size_bytes: int) -> int:
+        """As the line says."""
+        return self._finish_ns(start_ns + self._start_ns, size_bytes) - self._start_ns
+
+
+def make(model: scenario_channel.BandwidthModel, seed: int) -> Bandwidth:
     """The bandwidth a scenario asks for.
+
+    Args:
+        model: What it says.
+        seed: Of the run; decides where a trace with a random start begins, and nothing else.
 
     Raises:
         TraceError: If a file it names cannot be used.
@@ -134,7 +155,18 @@ def make(model: scenario_channel.BandwidthModel) -> Bandwidth:
             if not model.repeat and not rows[-1][1]:
                 rule = "the last rate is 0: packets would wait for ever. Say repeat: true, or end with a rate"
                 raise TraceError(str(model.file), rule)
-            return Rows(Steps(rows, model.repeat))
+            rates = scale_rows(rows, model.mean_bps) if model.mean_bps else rows
+            return _begun(Rows(Steps(rates, model.repeat)), model, length_ns(rows), seed)
         case scenario_channel.MahimahiBandwidth():
-            return Mahimahi(model.stamps or traces.read_mahimahi(Path(model.file or "")))
+            stamps = model.stamps or traces.read_mahimahi(Path(model.file or ""))
+            scaled = scale_stamps(stamps, model.mean_bps) if model.mean_bps else stamps
+            return _begun(Mahimahi(scaled), model, scaled[-1] * MS_NS, seed)
     assert_never(model)
+
+
+def _begun(line: Bandwidth, model: scenario_channel.TracedBandwidth, length_ns: int, seed: int) -> Bandwidth:
+    """The line from where the scenario wants it; a random start is drawn from the whole ms of the trace."""
+    start_ns = model.start_ns
+    if model.random_start:
+        start_ns += int(generator(seed, "trace start").integers(max(length_ns // MS_NS, 1))) * MS_NS
+    return Later(line, start_ns) if start_ns else line

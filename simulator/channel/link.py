@@ -286,7 +286,7 @@ def make(
         own = delay.make(channel.delay, seed, "delay of repeats")
         again = Repeats(make_loss(channel.loss, seed, counted), own, _mishaps(channel, seed, " of repeats"))
     way = (
-        bandwidth.make(channel.bandwidth),
+        bandwidth.make(channel.bandwidth, seed),
         losses,
         delay.make(channel.delay, seed),
         out,

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.channel import bandwidth
+from simulator.channel.scale import scale_stamps
 from simulator.channel.steps import Steps
 from simulator.errors import TraceError
 from simulator.scenario import Scenario
@@ -12,8 +13,9 @@ from simulator.units import MS_NS, SECOND_NS
 BYTE_A_US = 8_000_000  # bit/s
 
 
-def made(section):
-    return bandwidth.make(Scenario.model_validate({"name": "x", "channel": {"bandwidth": section}}).channel.bandwidth)
+def made(section, seed=1):
+    model = Scenario.model_validate({"name": "x", "channel": {"bandwidth": section}}).channel.bandwidth
+    return bandwidth.make(model, seed)
 
 
 def back_to_back(line, sizes, start_ns=0):
@@ -116,3 +118,39 @@ def test_a_recorded_line_that_ends_standing_still_must_start_again(tmp_path):
     (tmp_path / "rates.txt").write_text("0 8\n1 0\n")
     with pytest.raises(TraceError, match="rates.txt: the last rate is 0: packets would wait for ever"):
         made({"model": "rows", "file": str(tmp_path / "rates.txt"), "repeat": False})
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=60), st.integers(10_000, 50_000_000))
+def test_a_scaled_mahimahi_trace_keeps_its_length_and_has_the_mean_wanted(stamps: list[int], mean_bps: int) -> None:
+    stamps = sorted([*stamps, 5001])
+    scaled = scale_stamps(stamps, mean_bps)
+    assert scaled[-1] == 5001 and set(scaled) <= set(stamps) and scaled == sorted(scaled)
+    assert abs(len(scaled) - mean_bps * 5.001 / 12_000) <= 1
+
+
+def test_a_scaled_trace_has_its_ups_and_downs_where_they_were() -> None:
+    stamps = [*range(100, 1000, 10), *range(1000, 2001, 2)]  # 90 opportunities, then 501
+    scaled = scale_stamps(stamps, len(stamps) // 3 * 12_000 // 2)
+    assert sum(stamp < 1000 for stamp in scaled) / len(scaled) == pytest.approx(90 / 591, abs=0.01)
+
+
+def test_scaled_rows_carry_the_mean_wanted_over_a_period() -> None:
+    section = {"model": "rows", "rows": [["1 s", "1 Mbit/s"], ["2 s", 0], ["3 s", "3 Mbit/s"]], "mean": "800 kbit/s"}
+    line = made(section)  # 4 s: 2 of them at 1 Mbit/s, since the first row holds before its time too
+    assert line.finish_ns(0, 400_000) == 4000 * MS_NS
+    assert line.finish_ns(4000 * MS_NS, 400_000) == 8000 * MS_NS
+
+
+def test_a_trace_may_begin_later() -> None:
+    assert made({"model": "mahimahi", "stamps": [3, 10], "start": "5 ms"}).finish_ns(0, 1500) == 5 * MS_NS
+    rows = [[0, 0], ["1 s", "8 Mbit/s"]]
+    assert made({"model": "rows", "rows": rows, "start": "999 ms"}).finish_ns(0, 1000) == 2 * MS_NS
+
+
+def test_with_a_random_start_each_seed_meets_another_part_and_the_same_one_each_time() -> None:
+    section = {"model": "mahimahi", "stamps": [1000], "random_start": True}
+    first = [made(section, seed).finish_ns(0, 1500) for seed in range(200)]
+    assert first == [made(section, seed).finish_ns(0, 1500) for seed in range(200)]
+    assert len(set(first)) > 150 and all(0 <= at <= 1000 * MS_NS and at % MS_NS == 0 for at in first)
+    assert 400 * MS_NS < sum(first) / 200 < 600 * MS_NS

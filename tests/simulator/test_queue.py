@@ -128,7 +128,7 @@ def test_drop_tail_refuses_as_often_as_m_m_1_k_within_five_per_cent(load, room):
 def test_a_scenario_gets_the_queue_and_the_bandwidth_it_names():
     sections = {"queue": {"model": "droptail", "packets": 1}, "bandwidth": {"model": "constant", "rate": "8 Mbit/s"}}
     channel = Scenario.model_validate({"name": "x", "channel": sections}).channel
-    starts = serve([0] * 3, [1000] * 3, queue.make(channel.queue, 1), bandwidth.make(channel.bandwidth))
+    starts = serve([0] * 3, [1000] * 3, queue.make(channel.queue, 1), bandwidth.make(channel.bandwidth, 1))
     assert starts.tolist() == [0, 1_000_000, -1]
 
 

@@ -68,6 +68,32 @@ def test_the_oracle_keeps_to_its_share_of_the_line_from_the_first_frame() -> Non
     assert result.feedback.packets == 0 and result.deliveries[0].bytes_feedback == 0
 
 
+STEPPED = {**THIN, "bandwidth": {"model": "rows", "rows": [[0, "240 kbit/s"], ["4 s", "80 kbit/s"], ["6 s", 0]]}}
+
+
+def test_the_oracle_knows_where_in_the_trace_its_seed_begins() -> None:
+    line = {"model": "rows", "rows": [[0, "240 kbit/s"], ["4 s", "60 kbit/s"], ["8 s", "120 kbit/s"]]}
+    channel = {**THIN, "bandwidth": {**line, "random_start": True}}
+    results = [run(channel=channel, rate_control=ORACLE, seed=seed) for seed in range(1, 6)]
+    assert all(not each.frozen for result in results for each in result.deliveries)
+    assert len({round(wire_kbps(result, 120)) for result in results}) == 5
+
+
+def test_a_rate_pushed_back_while_the_line_stalls_freezes_less_and_overflows_no_queue() -> None:
+    def drops_and_frozen(queue: str) -> tuple[int, float]:
+        result = run(480, channel=STEPPED, rate_control={**GCC, "queue": queue})
+        return result.conservation.queue_drop.packets, float(np.mean([each.frozen for each in result.deliveries]))
+
+    (pushed_drops, pushed), (drops, frozen) = drops_and_frozen("100 ms"), drops_and_frozen("10 s")
+    assert pushed < frozen - 0.03 and pushed_drops < drops
+
+
+def test_by_default_the_queue_it_allows_is_a_quarter_of_the_deadline() -> None:
+    control = {**GCC, "queue": "62.5 ms"}
+    assert run(channel=STEPPED, rate_control=GCC) == run(channel=STEPPED, rate_control=control)
+    assert run(channel=STEPPED, rate_control=GCC) != run(channel=STEPPED, rate_control={**GCC, "queue": "200 ms"})
+
+
 def test_parity_and_repeats_are_paid_from_the_target() -> None:
     protection = {"fec": {"code": "xor", "overhead": "50 %"}, "nack": True}
     result = run(channel=THIN, rate_control=ORACLE, protection=protection)
