@@ -37,7 +37,7 @@ def build_parser() -> Parser:
         (
             "evaluate",
             _add_evaluate,
-            "folder of pictures -> tables and curves of rate, quality, robustness",
+            "folder of pictures or clips -> tables and curves of rate, quality, robustness",
             examples.EVALUATE,
         ),
         ("info", _add_info, "what is in a .vqs file, or which weights are in use", examples.INFO),
@@ -92,9 +92,10 @@ def _add_decode(parser: argparse.ArgumentParser) -> None:
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "A folder of pictures to tables and curves: rate and quality of several codecs, or with --loss\n"
-        "what lost blocks cost ours. Lists take commas or spaces."
+        "what lost blocks cost ours. A folder of clips (and no pictures): what lost packets cost, with --loss;\n"
+        "of each clip the first frames, the largest centred square at 256x256. Lists take commas or spaces."
     )
-    parser.add_argument("folder", type=Path, metavar="IMAGES_DIR")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="pictures, or clips (which need PyAV)")
     parser.add_argument(
         "--bpp", type=rates, nargs="+", metavar="BPP",
         help="rates asked for (default: 0.02 to 0.4; with --loss all coarse)",
@@ -102,15 +103,26 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--codecs", type=parts, nargs="+", metavar="NAME", help="vq, jpeg, jpeg2000, webp, avif (default: all)"
     )
-    parser.add_argument("--loss", type=shares, nargs="+", metavar="SHARE", help="shares of blocks lost: 0.2 or 20%%")
     parser.add_argument(
-        "--conceal", type=parts, nargs="+", metavar="METHOD", help="as in decode, with --loss (default: expected)"
+        "--loss", type=shares, nargs="+", metavar="SHARE", help="shares of blocks, of clips packets, lost: 0.2"
     )
-    parser.add_argument("--seeds", type=positive, metavar="N", help="loss patterns for each case (default 1)")
     parser.add_argument(
-        "--against", metavar="METHOD", help="method to compare with (default: neighbour_mean if there, else the first)"
+        "--conceal", type=parts, nargs="+", metavar="METHOD",
+        help="as in decode, with --loss (default: expected); of clips also expected+temporal and the like, which look "
+        "at the frame before (default: zero, neighbour_mean, copy_previous, expected, expected+temporal)",
+    )  # fmt: skip
+    parser.add_argument("--seeds", type=positive, metavar="N", help="loss patterns for each case (default 1; clips 2)")
+    parser.add_argument("--frames", type=positive, metavar="N", help="frames of each clip (default 24)")
+    parser.add_argument(
+        "--against", metavar="METHOD",
+        help="method to compare with (default: neighbour_mean, of clips copy_previous, if there; else the first)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--slices",
+        type=positive,
+        metavar="N",
+        help="slices of the file weighed (default 1); of clips packets a frame (4)",
     )
-    parser.add_argument("--slices", type=positive, metavar="N", help="slices of the file weighed (default 1)")
     parser.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: adds the column squeeze")
     parser.add_argument(
         "--out", type=Path, metavar="FILE.csv", help="write tables and figures; they are named after it"
