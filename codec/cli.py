@@ -138,7 +138,9 @@ def _add_info(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.description = "First the tokenizer, then the predictor on its tokens. Smaller codebooks at any time."
+    parser.description = (
+        "First the tokenizer, then the predictor on its tokens, then both. Smaller codebooks at any time."
+    )
     networks = parser.add_subparsers(title="networks", metavar="NETWORK", required=True)
     tokenizer = networks.add_parser("tokenizer", help="encoder, codebooks and decoder")
     tokenizer.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: adds a perceptual loss")
@@ -158,7 +160,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     codebooks.add_argument("--tokenizer", type=Path, required=True, metavar="FILE", help="its tokenizer.safetensors")
     codebooks.add_argument("--out", type=Path, required=True, metavar="FILE", help="the tokenizer.safetensors to write")
     codebooks.set_defaults(verb=verbs.train_codebooks)
-    for network, verb in ((tokenizer, verbs.train_tokenizer), (predictor, verbs.train_predictor)):
+    joint = networks.add_parser("joint", help="decoder and predictor together, at the end")
+    joint.add_argument("--tokenizer", type=Path, required=True, metavar="FILE", help="the tokenizer.safetensors")
+    joint.add_argument("--predictor", type=Path, required=True, metavar="FILE", help="the predictor.safetensors")
+    joint.add_argument("--clips", type=Path, metavar="DIR", help="clips, for the frame before (needs PyAV)")
+    joint.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: adds a perceptual loss")
+    trained = ((tokenizer, verbs.train_tokenizer), (predictor, verbs.train_predictor), (joint, verbs.train_joint))
+    for network, verb in trained:
         network.add_argument("data", type=Path, metavar="DATA_DIR", help="photographs, searched recursively")
         network.add_argument("--out", type=Path, required=True, metavar="RUN_DIR", help="checkpoint, log, weights")
         network.add_argument("--steps", type=positive, metavar="N", help="optimizer steps in all")

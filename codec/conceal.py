@@ -120,11 +120,8 @@ class Concealer:
         """What the transformer makes of the holes: the mean of the distribution, or its most probable codeword."""
         guess = Guess.empty(packed.code)
         for at, probability, codewords in self.distributions(packed, seen):
-            top, best = probability.max(-1)
-            with torch.autocast(probability.device.type, enabled=False):  # what the decoder gets is never rounded
-                code = probability @ codewords if mean else codewords[best]
-                cosine = (F.normalize(code, dim=-1) * (probability @ F.normalize(codewords, dim=-1))).sum(-1)
-            guess.code[at], guess.confidence[at], guess.index[at], guess.top[at] = code, cosine.clamp(0, 1), best, top
+            guess.code[at], guess.confidence[at] = estimate(probability, codewords, mean)
+            guess.top[at], guess.index[at] = probability.max(-1)
         return guess
 
     def distributions(self, packed: TokenBatch, seen: Tensor | None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -150,6 +147,17 @@ class Concealer:
                         1, member, probability
                     )
                 yield at, probability, codewords
+
+
+def estimate(probability: Tensor, codewords: Tensor, mean: bool = True) -> tuple[Tensor, Tensor]:
+    """Codeword [M, D] and confidence [M] of distributions [M, K'] over codewords [K', D]; gradients flow through.
+
+    The codeword is the mean, or the most probable one; confidence its expected cosine to the true one.
+    """
+    with torch.autocast(probability.device.type, enabled=False):  # in training: a mean of many needs all its digits
+        code = probability @ codewords if mean else codewords[probability.argmax(-1)]
+        cosine = (F.normalize(code, dim=-1) * (probability @ F.normalize(codewords, dim=-1))).sum(-1)
+    return code, cosine.clamp(0, 1)
 
 
 @dataclass(frozen=True)

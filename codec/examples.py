@@ -82,6 +82,9 @@ TRAIN = """\
 examples:
   python -m codec train tokenizer PHOTOS --out runs/tokenizer --squeeze squeezenet.npz
   python -m codec train predictor PHOTOS --out runs/predictor --tokenizer runs/tokenizer/tokenizer.safetensors
+  python -m codec train joint PHOTOS --clips CLIPS --out runs/joint --tokenizer runs/tokenizer/tokenizer.safetensors \\
+         --predictor runs/predictor/predictor.safetensors --squeeze squeezenet.npz
+      decoder and predictor together, for the end; runs/joint is a folder for --weights then
   python -m codec train tokenizer PHOTOS --out runs/tokenizer --resume
       goes on where it stopped, exactly; docs/training.md has the recipe of the shipped weights
 """

@@ -215,6 +215,18 @@ def train_predictor(args: argparse.Namespace) -> None:
     print(predictor.train_predictor(args.data, args.out, args.tokenizer, recipe, args.resume, args.stop_after, *paths))
 
 
+def train_joint(args: argparse.Namespace) -> None:
+    """Train; the trainer exports by itself."""
+    from codec.training import joint
+
+    recipe = replace(joint.JointRecipe(), **_given(args))
+    paths = (args.tokenizer, args.predictor)
+    for path in joint.train_joint(
+        args.data, args.out, *paths, recipe, args.clips, args.squeeze, args.resume, args.stop_after
+    ):
+        print(path)
+
+
 def _given(args: argparse.Namespace) -> dict[str, Any]:
     """Numbers of the recipe that the user gave."""
     return {name: value for name in ("steps", "batch", "seed") if (value := getattr(args, name)) is not None}

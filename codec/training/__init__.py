@@ -11,4 +11,5 @@ codebooks     the smaller coarse codebooks
 export        from a run to weights that ship
 motion        pairs of pictures a frame apart
 predictor     the masked transformer
+joint         decoder and predictor together, at the end
 """
