@@ -25,6 +25,7 @@ slices        one slice: flags, payload, checksum
 bitstream     Tokens <-> slices that decode alone; the .vqs file
 latents       tokens and codewords, dense, on the three grids: what the networks look at
 packing       token sequences of several pictures, padded to one length
+copying       how much the token a frame before says about a lost one
 predictor     masked transformer: what a hole probably holds
 fill          guesses without a network: nothing, neighbours, the frame before
 conceal       tokens with holes -> guesses and confidence

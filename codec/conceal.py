@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codec.codebook import SubCodebook
+from codec.copying import hints_of
 from codec.errors import RequestError
 from codec.fill import as_received, copy_previous, finish, neighbour_mean
 from codec.latents import Concealed, condition, latent_maps
@@ -136,7 +137,7 @@ class Concealer:
             raster order; codewords: [K', D].
         """
         hidden = self.predictor(packed.code, packed.known, packed.level, packed.position, packed.real, seen)
-        holes = ~packed.known & packed.counted
+        holes, hints = ~packed.known & packed.counted, None if seen is None else hints_of(packed, seen)
         for level in packed.level[holes].unique().tolist():
             for number in packed.book[holes & (packed.level == level)].unique().tolist():
                 at, codewords = holes & (packed.level == level) & (packed.book == number), self.codebook[level]
@@ -146,6 +147,9 @@ class Concealer:
                     probability = probability.new_zeros(len(probability), len(codewords)).index_add_(
                         1, member, probability
                     )
+                if hints is not None:
+                    logits = probability.clamp_min(1e-12).log()
+                    probability = self.predictor.copying(logits, codewords, hints, at).softmax(-1)
                 yield at, probability, codewords
 
 

@@ -206,6 +206,13 @@ def train_codebooks(args: argparse.Namespace) -> None:
     print(f"{args.out}: sha256 {train_codebooks(args.tokenizer, args.data, args.out)}")
 
 
+def train_copying(args: argparse.Namespace) -> None:
+    """Fit, write a copy of the weights."""
+    from codec.training.copying import train_copying
+
+    print(f"{args.out}: {train_copying(args.tokenizer, args.predictor, args.data, args.out)}")
+
+
 def train_predictor(args: argparse.Namespace) -> None:
     """Train; the trainer exports by itself."""
     from codec.training import predictor

@@ -11,5 +11,6 @@ codebooks     the smaller coarse codebooks
 export        from a run to weights that ship
 motion        pairs of pictures a frame apart
 predictor     the masked transformer
+copying       how far it trusts the frame before
 joint         decoder and predictor together, at the end
 """

@@ -7,7 +7,8 @@
 Until here the predictor learnt which token is probable, the decoder what to make of guesses as they
 came. Together they learn which guess makes the better picture; a small cross-entropy keeps the
 distribution honest. Encoder and codebooks rest, so streams stay decodable in both directions. Part of
-the pictures lose nothing, so that the lossless picture keeps its quality: the log says what it gains.
+the pictures lose nothing and are held to what the decoder made of them at first, so that the lossless
+picture keeps its quality: the log says what it gains.
 """
 
 import copy
@@ -62,6 +63,7 @@ class JointRecipe:
             teaches the decoder alone, so that it does not forget them.
         perceptual_weight: Of `squeeze`, beside the distortion of weight 1.
         entropy_weight: Of the cross-entropy of the lost tokens, in nats.
+        anchor_weight: Of the distortion between lossless pictures and those of the decoder it began with.
         average_decay: Of the exponential average of the weights, which is what is exported.
         log_every, picture_every: Steps between lines of the log, between sheets of pictures.
         seed: Of crops, ratios and losses.
@@ -80,6 +82,7 @@ class JointRecipe:
     other_share: float = 0.15
     perceptual_weight: float = 8.0
     entropy_weight: float = 0.02
+    anchor_weight: float = 1.0
     average_decay: float = 0.99
     log_every: int = 10
     picture_every: int = 200
@@ -209,9 +212,11 @@ class JointTraining:
             maps, entropy = self.fill(sample)
             y = self.model["decoder"](maps).float()
             parts = {"distortion": distortion(y, x), "squeeze": y.new_zeros(()), "entropy": entropy}
-            if self.perceptual is not None:
-                parts["squeeze"] = self.perceptual(y, x).mean()
-        loss = parts["distortion"] + recipe.perceptual_weight * parts["squeeze"] + recipe.entropy_weight * entropy
+            parts["anchor"] = self._drift(maps, y, ~torch.from_numpy(sample.lost).any(1))
+        if self.perceptual is not None:  # in single precision: differences of near features have few digits
+            parts["squeeze"] = self.perceptual(y, x).mean()
+        loss = parts["distortion"] + recipe.perceptual_weight * parts["squeeze"]
+        loss = loss + recipe.entropy_weight * entropy + recipe.anchor_weight * parts["anchor"]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norms = [nn.utils.clip_grad_norm_(network.parameters(), 1.0) for network in self.model.values()]
@@ -220,6 +225,15 @@ class JointTraining:
         values = {"loss": loss, **parts, "grad_decoder": norms[0], "grad_predictor": norms[1]}
         kind = {"temporal": float(sample.before is not None), "guessed": float(sample.method == "expected")}
         return {name: value.item() for name, value in values.items()} | kind, y.detach()
+
+    def _drift(self, maps: LatentMaps, y: Tensor, whole: Tensor) -> Tensor:
+        """How far the pictures `whole`, bool [B], have moved from those of the first decoder."""
+        if not whole.any():
+            return y.new_zeros(())
+        kept = LatentMaps(*([m[whole] for m in part] for part in (maps.code, maps.present, maps.confidence)))
+        with torch.no_grad():
+            first = self.first(kept).float()
+        return distortion(y[whole], first)
 
     @torch.no_grad()
     def tokens(
@@ -270,15 +284,19 @@ class JointTraining:
         return self.concealer.fill(lost, "expected")
 
     @torch.no_grad()
-    def lossless_gain_db(self, crops: NDArray[np.uint8], ratios: Sequence[tuple[float, float, float]]) -> float:
-        """PSNR of the averaged decoder over that of the one it began with, on pictures without losses."""
+    def lossless_gains(
+        self, crops: NDArray[np.uint8], ratios: Sequence[tuple[float, float, float]]
+    ) -> dict[str, float]:
+        """Pictures without losses: PSNR (dB) and `squeeze` of the averaged decoder less those of the first one."""
         x, (tokens, _) = to_tensor(crops), self.tokens(crops, ratios)
         maps = latent_maps(self.concealer.fill(tokens, "zero"), self.quantizer.codebook.shape[-1])
-        errors = [
-            (x - decoder(maps).clamp(-1, 1)).square().mean((1, 2, 3))
-            for decoder in (self.first, self.average["decoder"])
-        ]
-        return float((10 * torch.log10(errors[0] / errors[1])).mean())
+        shown = [decoder(maps).clamp(-1, 1) for decoder in (self.first, self.average["decoder"])]
+        first, now = (10 * torch.log10(4 / (x - y).square().mean((1, 2, 3))) for y in shown)
+        gains = {"lossless_gain_db": float((now - first).mean())}
+        if self.perceptual is not None:
+            first, now = (self.perceptual(y, x).mean() for y in shown)
+            gains["lossless_gain_squeeze"] = float(now - first)
+        return gains
 
 
 def train_joint(
@@ -325,7 +343,7 @@ def train_joint(
         values, y = training.step(run.step, sample)
         run.step += 1
         if run.step % recipe.log_every == 0:
-            run.log(values | {"lossless_gain_db": training.lossless_gain_db(sample.crops, sample.ratios)})
+            run.log(values | training.lossless_gains(sample.crops, sample.ratios))
         if run.step % recipe.picture_every == 0:
             save_pictures(run_folder / f"step{run.step:06d}.png", [to_tensor(sample.crops)[:8], y[:8]])
         run.save_if_due()

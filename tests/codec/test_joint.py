@@ -70,7 +70,7 @@ def test_steps_teach_both_networks_and_leave_the_front_as_it_was() -> None:
     assert all(
         torch.equal(a, b) for a, b in zip(front, (*made.encoder.parameters(), made.quantizer.codebook), strict=True)
     )
-    assert made.lossless_gain_db(sample.crops, sample.ratios) != 0
+    assert set(made.lossless_gains(sample.crops, sample.ratios)) == {"lossless_gain_db"}
 
 
 def test_without_losses_or_with_other_methods_there_is_no_entropy() -> None:
@@ -115,3 +115,14 @@ def test_impossible_numbers_are_refused() -> None:
     for wrong in ({"steps": 0}, {"batch": 0}, {"size": 40}, {"size": 16}):
         with pytest.raises(RequestError, match="recipe"):
             JointRecipe(**wrong)
+
+
+def test_the_anchor_is_the_drift_of_lossless_pictures_alone() -> None:
+    made = training()
+    whole = draw(PHOTOGRAPHS, [], replace(RECIPE, holed_share=0.0), 1)
+    maps, _ = made.fill(whole)
+    rows = torch.tensor([True, False, True])
+    assert float(made._drift(maps, made.first(maps), rows)) == 0
+    assert float(made._drift(maps, made.first(maps) + 0.5, rows)) == pytest.approx(0.5, rel=1e-4)  # no gradients differ
+    assert float(made._drift(maps, made.first(maps) + 0.5, ~rows & False)) == 0
+    assert made.lossless_gains(whole.crops, whole.ratios)["lossless_gain_db"] == 0, "no step taken yet"
