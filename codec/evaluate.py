@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A finished evaluation: a row each case, the means, and the figure of the means."""
+    """A finished evaluation: a row each case, the means, and the figure of the means; `left_out` of the words."""
 
     table: pd.DataFrame
     means: pd.DataFrame
     figure: "Figure"
+    left_out: tuple[str, ...] = ()
 
     def write(self, out: Path) -> list[Path]:
         """Tables and figure, each whole or not at all.
@@ -54,8 +55,8 @@ class Evaluation:
         return list(files)
 
     def words(self) -> str:
-        """The means, for a terminal: without the bounds of intervals."""
-        extra = [name for name in self.means if name.endswith(("_low", "_high"))]
+        """The means, for a terminal: without the bounds of intervals, and what else would make them too wide."""
+        extra = [name for name in self.means if name.endswith(("_low", "_high")) or name.startswith(self.left_out)]
         shown = self.means.drop(columns=[*extra, *(name for name in ("against",) if name in self.means)])
         return str(shown.to_string(index=False, float_format="%.4f", na_rep="-"))
 
@@ -115,4 +116,4 @@ def evaluate_films(
     against = film_reference(cases.methods, against)
     table = film_table(codec, folder, cases, judge)
     means = film_means(table, against)
-    return Evaluation(table, means, figures.film_figure(means))
+    return Evaluation(table, means, figures.film_figure(means), ("ssim", "ms_ssim", "seeds"))
