@@ -79,8 +79,8 @@ def _add_decode(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--conceal", default="expected", metavar="METHOD",
-        help="none (grey), zero, neighbour_mean, argmax, expected (default), iterative_2, iterative_4, iterative_8, "
-        "copy_previous (needs a film), or package.module:function",
+        help="none (grey), zero, neighbour_mean, argmax, expected (default), shrunk, iterative_2, iterative_4, "
+        "iterative_8, copy_previous and copy_or_expected (for films), or package.module:function",
     )  # fmt: skip
     parser.add_argument(
         "--confidence", type=Path, metavar="MAP.png", help="picture of the confidence: white received, black unknown"
@@ -109,7 +109,8 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--conceal", type=parts, nargs="+", metavar="METHOD",
         help="as in decode, with --loss (default: expected); of clips also expected+temporal and the like, which look "
-        "at the frame before (default: zero, neighbour_mean, copy_previous, expected, expected+temporal)",
+        "at the frame before (default: zero, neighbour_mean, copy_previous, expected, expected+temporal, "
+        "copy_or_expected+temporal)",
     )  # fmt: skip
     parser.add_argument("--seeds", type=positive, metavar="N", help="loss patterns for each case (default 1; clips 2)")
     parser.add_argument("--frames", type=positive, metavar="N", help="frames of each clip (default 24)")

@@ -10,6 +10,8 @@ sure it is. Confidence is the expected cosine between guess and truth, 1 for rec
     neighbour_mean    mean of the codewords around the hole, no transformer
     argmax            the most probable codeword of the masked transformer
     expected          the mean of its distribution over the codewords
+    shrunk            0.6 times that mean, and its confidence
+    copy_or_expected  the codeword a frame before where that mean points nearly the same way, else the mean
     iterative_N       argmax in N rounds, the surest tokens first (MaskGIT, arXiv 2202.04200, section 3.2)
 
 Methods of the transformer look at the frame before where there is one.
@@ -35,8 +37,11 @@ from codec.predictor import Predictor
 from codec.tokens import Tokens
 
 ROUNDS = {"iterative_2": 2, "iterative_4": 4, "iterative_8": 8}
-METHODS = ("none", "zero", "copy_previous", "neighbour_mean", "argmax", "expected", *ROUNDS)
-LOOKS_BACK = ("copy_previous", "argmax", "expected", *ROUNDS)
+MEANS = ("expected", "shrunk", "copy_or_expected")
+ASKS = ("argmax", *MEANS, *ROUNDS)
+SHRINK = 0.6  # on training photographs 0.5 and 0.75 beat 1 at 5, 20 and 50 % loss with the decoder of compact-2
+METHODS = ("none", "zero", "copy_previous", "neighbour_mean", *ASKS)
+LOOKS_BACK = ("copy_previous", *ASKS)
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Concealer:
         if method not in METHODS:
             raise RequestError("conceal", "unknown method", method, f"Available: {', '.join(METHODS)}")
         before = before or [None] * len(batch)
-        if method not in ("argmax", "expected", *ROUNDS):
+        if method not in ASKS:
             return [self._simply(tokens, method, last) for tokens, last in zip(batch, before, strict=True)]
         if len({tokens.grid for tokens in batch}) > 1:
             return [self.fill([tokens], method, [last])[0] for tokens, last in zip(batch, before, strict=True)]
@@ -109,7 +114,7 @@ class Concealer:
         code, confidence = packed.code * packed.known[..., None], packed.known.float()
         index = torch.zeros_like(packed.level)
         for number in range(rounds):
-            guess = self._guess(packed, seen, mean=method == "expected")
+            guess = self._guess(packed, seen, method)
             share = 1 - math.cos(math.pi / 2 * (number + 1) / rounds)
             at = surest(holes, ~packed.known & packed.counted, guess.top, share)
             code[at], confidence[at], index[at] = guess.code[at], guess.confidence[at], guess.index[at]
@@ -117,11 +122,17 @@ class Concealer:
             packed = replace(packed, code=torch.where(at[..., None], code, packed.code), known=known)
         return _unpack(batch, code, confidence, index)
 
-    def _guess(self, packed: TokenBatch, seen: Tensor | None, mean: bool) -> "Guess":
+    def _guess(self, packed: TokenBatch, seen: Tensor | None, method: str) -> "Guess":
         """What the transformer makes of the holes: the mean of the distribution, or its most probable codeword."""
-        guess = Guess.empty(packed.code)
+        guess, settles = Guess.empty(packed.code), method == "copy_or_expected"
+        hints = hints_of(packed, seen) if settles and seen is not None else None
         for at, probability, codewords in self.distributions(packed, seen):
-            guess.code[at], guess.confidence[at] = estimate(probability, codewords, mean)
+            code, confidence = estimate(probability, codewords, mean=method in MEANS)
+            if method == "shrunk":
+                code, confidence = SHRINK * code, SHRINK * confidence
+            if hints is not None:
+                code, confidence = hints.settle(code, confidence, at)
+            guess.code[at], guess.confidence[at] = code, confidence
             guess.top[at], guess.index[at] = probability.max(-1)
         return guess
 

@@ -30,7 +30,9 @@ from codec.surprise import ASKED, static_bits
 from codec.tokens import Tokens
 
 TEMPORAL = "+temporal"
-FILM_METHODS = ("zero", "neighbour_mean", "copy_previous", "expected", f"expected{TEMPORAL}")
+FILM_METHODS = (
+    "zero", "neighbour_mean", "copy_previous", "expected", f"expected{TEMPORAL}", f"copy_or_expected{TEMPORAL}"
+)  # fmt: skip
 NONE_LOST = "none lost"
 EVERY_CLIP = "every clip"
 KEYS = ["bpp_requested", "loss", "concealment"]
@@ -224,8 +226,9 @@ def _cells(part: pd.DataFrame, against: str) -> Iterator[Row]:
                 if (against, name) in lost:
                     row |= _interval(f"{name}_difference", sign * (worse - lost[against, name]))
                 base = method.removesuffix(TEMPORAL)
-                if base != method and (base, name) in lost:
-                    row |= _interval(f"{name}_lost_share", worse, lost[base, name])
+                alone = "expected" if base == "copy_or_expected" else base  # the same without a frame before
+                if base != method and (alone, name) in lost:
+                    row |= _interval(f"{name}_lost_share", worse, lost[alone, name])
             yield row
 
 

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from codec.books import book_of
-from codec.conceal import Concealer, frames_before
+from codec.conceal import MEANS, Concealer, frames_before
 from codec.entropy import Tables
 from codec.latents import Concealed
 from codec.packing import pack
 from codec.tokens import Tokens, block_of
 
-ASKED = ("argmax", "expected")  # methods whose distribution is the transformer's, asked once
+ASKED = ("argmax", *MEANS)  # methods whose distribution is the transformer's, asked once
 
 
 def coarse_truth(tokens: Tokens) -> NDArray[np.int64]:

@@ -40,9 +40,8 @@ class Evidence:
     def bits(self, copying: Copying, codewords: Tensor) -> Tensor:
         """Cross-entropy of the lost tokens in bits, all clips alike."""
         count = sum(len(truth) for truth in self.truth)
-        hints = Hints(
-            torch.cat(self.code)[None], torch.cat(self.evidence)[None], torch.ones(1, count, dtype=torch.bool)
-        )
+        there = torch.ones(1, count, dtype=torch.bool)
+        hints = Hints(torch.cat(self.code)[None], torch.cat(self.evidence)[None], there, torch.ones(1, count))
         tilted = copying(torch.cat(self.logits), codewords, hints, hints.there).log_softmax(-1)
         nats = -tilted.gather(1, torch.cat(self.truth)[:, None])[:, 0]
         weight = torch.cat(self.weight)

@@ -65,7 +65,7 @@ def test_a_split_block_a_frame_before_says_nothing() -> None:
 def test_the_tilt_is_that_of_the_formula() -> None:
     copying, logits = Copying(), torch.randn(1, 16)
     code, evidence = 0.8 * CODEBOOK[0, 5], torch.tensor([1.0, 2.0, 1.0])
-    hints = Hints(code[None, None], evidence[None, None], torch.ones(1, 1, dtype=torch.bool))
+    hints = Hints(code[None, None], evidence[None, None], torch.ones(1, 1, dtype=torch.bool), torch.ones(1, 1))
     kernel, same = np.array([1, 2, 1]) @ np.array(FITTED)
     wanted = logits[0] + float(kernel) * (CODEBOOK[0] @ CODEBOOK[0, 5])
     wanted[5] += float(same)
@@ -85,6 +85,19 @@ def test_a_still_film_is_copied_and_a_moving_one_less() -> None:
     assert given[0] > 0.9 and given[1] < 0.5
 
 
+def test_a_guess_near_the_codeword_before_gives_way_to_it() -> None:
+    index = np.arange(36).reshape(6, 6) % 16
+    still, moved = (tokens_of(now) for now in (index, (index + 5) % 16))
+    before = CODEC.conceal([still], "zero")
+    for now, copied in ((still, True), (moved, False)):
+        holed = [with_lost_blocks(now, HOLE)]
+        settled, mean = (CODEC._concealer.fill(holed, m, before)[0] for m in ("copy_or_expected", "expected"))
+        assert np.allclose(settled.code[14], before[0].code[14] if copied else mean.code[14], atol=1e-6)
+        assert settled.confidence[14] == pytest.approx(0.998 if copied else mean.confidence[14])
+    alone = [with_lost_blocks(still, HOLE)]
+    assert np.array_equal(*(CODEC.conceal(alone, method)[0].code for method in ("copy_or_expected", "expected")))
+
+
 def test_weights_from_before_the_tilt_load_with_the_first_one() -> None:
     state = {name: t for name, t in tiny_tensors()[1].items() if name != "copying.weight"}
     predictor = Predictor(TINY)
@@ -99,7 +112,7 @@ def test_fitting_finds_the_weights_that_made_the_data() -> None:
     count, codewords = 20000, F.normalize(torch.randn(16, 4), dim=-1)
     logits, code = torch.randn(count, 16).log_softmax(-1), codewords[torch.randint(16, (count,))]
     evidence = torch.stack([torch.ones(count), torch.randn(count), torch.randint(2, (count,)).float()], -1)
-    hints = Hints(code[None], evidence[None], torch.ones(1, count, dtype=torch.bool))
+    hints = Hints(code[None], evidence[None], torch.ones(1, count, dtype=torch.bool), torch.ones(1, count))
     truth = torch.distributions.Categorical(logits=made(logits, codewords, hints, hints.there).detach()).sample()
     for part, values in (("logits", logits), ("code", code), ("evidence", evidence), ("truth", truth)):
         getattr(found, part).append(values)
