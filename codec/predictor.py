@@ -121,7 +121,7 @@ class Predictor(nn.Module):
         self.query = nn.Linear(width, width)
         self.bias = nn.Parameter(torch.zeros(LEVELS, config.codes))
         self.copying = Copying()
-        self.register_load_state_dict_pre_hook(_with_copying)
+        self.register_load_state_dict_pre_hook(_with_copying)  # type: ignore[no-untyped-call]
 
     def forward(
         self,

@@ -45,7 +45,8 @@ class Evidence:
         tilted = copying(torch.cat(self.logits), codewords, hints, hints.there).log_softmax(-1)
         nats = -tilted.gather(1, torch.cat(self.truth)[:, None])[:, 0]
         weight = torch.cat(self.weight)
-        return (nats * weight).sum() / weight.sum() / np.log(2)
+        bits: Tensor = (nats * weight).sum() / weight.sum() / np.log(2)
+        return bits
 
 
 def train_copying(tokenizer_weights: Path, predictor_weights: Path, clips: Path, out: Path, seed: int = 1) -> str:
@@ -116,7 +117,7 @@ def fit(copying: Copying, codewords: Tensor, found: Evidence) -> tuple[float, fl
     def loss() -> Tensor:
         optimizer.zero_grad()
         value = found.bits(copying, codewords) + 1e-4 * copying.weight.square().sum()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value
 
     optimizer.step(loss)

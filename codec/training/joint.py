@@ -72,7 +72,7 @@ class JointRecipe:
     steps: int = 600
     batch: int = 8
     size: int = 192
-    decoder_rate: float = 1e-4
+    decoder_rate: float = 6e-5
     predictor_rate: float = 1e-4
     holed_share: float = 0.65
     temporal_share: float = 0.5
@@ -82,7 +82,7 @@ class JointRecipe:
     other_share: float = 0.15
     perceptual_weight: float = 8.0
     entropy_weight: float = 0.02
-    anchor_weight: float = 1.0
+    anchor_weight: float = 3.0
     average_decay: float = 0.99
     log_every: int = 10
     picture_every: int = 200
