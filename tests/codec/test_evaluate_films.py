@@ -76,7 +76,8 @@ def test_a_still_film_is_copied_without_a_fault_once_each_block_has_come() -> No
 def test_surprise_is_measured_on_what_was_lost(table: pd.DataFrame) -> None:
     bits = table[table["loss"] > 0].groupby("concealment")["bits_missing"].mean()
     assert 3.5 < bits["expected"] < 4.5, "16 codewords, an untrained transformer"
-    assert bits["expected+temporal"] == bits["copy_or_expected+temporal"] < bits["expected"] - 1, "a still film"
+    seeing = bits[["expected+temporal", "copy_or_expected+temporal"]]
+    assert (seeing < bits["expected"] - 0.8).all(), "one film stands still"
     assert table[table["concealment"] == "zero"]["bits_missing"].isna().all()
 
 
