@@ -4,6 +4,7 @@ cli           python -m codec encode | decode | evaluate | info | bench | train:
 arguments     words of the command line -> values
 examples      what --help shows to type
 verbs         what they do
+films         files of clips -> frames
 images        files of any kind <-> uint8 [H, W, 3], padding to whole blocks
 model         Codec: the main path, in one file
 rate          a rate in bits per pixel -> which blocks are split or fine, which codebooks they take
@@ -24,17 +25,20 @@ slices        one slice: flags, payload, checksum
 bitstream     Tokens <-> slices that decode alone; the .vqs file
 latents       tokens and codewords, dense, on the three grids: what the networks look at
 packing       token sequences of several pictures, padded to one length
+copying       how much the token a frame before says about a lost one
 predictor     masked transformer: what a hole probably holds
 fill          guesses without a network: nothing, neighbours, the frame before
 conceal       tokens with holes -> guesses and confidence
 latents       tokens -> what the decoder sees at its three grids
+surprise      bits that a lost token would still cost
 conceal_own   the same by a function of the user's
 confidence    confidence -> a grey picture
 decoder       codewords, granularity, confidence -> picture
 quality       picture against picture
 perceptual    `squeeze`, a perceptual distance on weights the user points at
-evaluate      a folder of pictures -> tables and a figure
+evaluate      a folder of pictures or clips -> tables and a figure
 evaluate_rate  rate, distortion, perception: ours and conventional codecs
+evaluate_films  robustness on clips: what lost packets cost
 evaluate_loss  robustness: what lost blocks cost, with every concealment
 evaluate_baselines  JPEG, JPEG 2000, WebP, AVIF
 evaluate_pictures  the pictures of a folder, and a judge of pictures

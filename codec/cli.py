@@ -37,7 +37,7 @@ def build_parser() -> Parser:
         (
             "evaluate",
             _add_evaluate,
-            "folder of pictures -> tables and curves of rate, quality, robustness",
+            "folder of pictures or clips -> tables and curves of rate, quality, robustness",
             examples.EVALUATE,
         ),
         ("info", _add_info, "what is in a .vqs file, or which weights are in use", examples.INFO),
@@ -87,8 +87,8 @@ def _add_decode(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--conceal", default="expected", metavar="METHOD",
-        help="none (grey), zero, neighbour_mean, argmax, expected (default), iterative_2, iterative_4, iterative_8, "
-        "copy_previous (needs a film), or package.module:function",
+        help="none (grey), zero, neighbour_mean, argmax, expected (default), shrunk, iterative_2, iterative_4, "
+        "iterative_8, copy_previous and copy_or_expected (for films), or package.module:function",
     )  # fmt: skip
     parser.add_argument(
         "--confidence", type=Path, metavar="MAP.png", help="picture of the confidence: white received, black unknown"
@@ -101,9 +101,10 @@ def _add_decode(parser: argparse.ArgumentParser) -> None:
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "A folder of pictures to tables and curves: rate and quality of several codecs, or with --loss\n"
-        "what lost blocks cost ours. Lists take commas or spaces."
+        "what lost blocks cost ours. A folder of clips (and no pictures): what lost packets cost, with --loss;\n"
+        "of each clip the first frames, the largest centred square at 256x256. Lists take commas or spaces."
     )
-    parser.add_argument("folder", type=Path, metavar="IMAGES_DIR")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="pictures, or clips (which need PyAV)")
     parser.add_argument(
         "--bpp", type=rates, nargs="+", metavar="BPP",
         help="rates asked for (default: 0.02 to 0.4; with --loss all coarse)",
@@ -111,15 +112,27 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--codecs", type=parts, nargs="+", metavar="NAME", help="vq, jpeg, jpeg2000, webp, avif (default: all)"
     )
-    parser.add_argument("--loss", type=shares, nargs="+", metavar="SHARE", help="shares of blocks lost: 0.2 or 20%%")
     parser.add_argument(
-        "--conceal", type=parts, nargs="+", metavar="METHOD", help="as in decode, with --loss (default: expected)"
+        "--loss", type=shares, nargs="+", metavar="SHARE", help="shares of blocks, of clips packets, lost: 0.2"
     )
-    parser.add_argument("--seeds", type=positive, metavar="N", help="loss patterns for each case (default 1)")
     parser.add_argument(
-        "--against", metavar="METHOD", help="method to compare with (default: neighbour_mean if there, else the first)"
+        "--conceal", type=parts, nargs="+", metavar="METHOD",
+        help="as in decode, with --loss (default: expected); of clips also expected+temporal and the like, which look "
+        "at the frame before (default: zero, neighbour_mean, copy_previous, expected, expected+temporal, "
+        "copy_or_expected+temporal)",
+    )  # fmt: skip
+    parser.add_argument("--seeds", type=positive, metavar="N", help="loss patterns for each case (default 1; clips 2)")
+    parser.add_argument("--frames", type=positive, metavar="N", help="frames of each clip (default 24)")
+    parser.add_argument(
+        "--against", metavar="METHOD",
+        help="method to compare with (default: neighbour_mean, of clips copy_previous, if there; else the first)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--slices",
+        type=positive,
+        metavar="N",
+        help="slices of the file weighed (default 1); of clips packets a frame (4)",
     )
-    parser.add_argument("--slices", type=positive, metavar="N", help="slices of the file weighed (default 1)")
     parser.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: adds the column squeeze")
     parser.add_argument(
         "--out", type=Path, metavar="FILE.csv", help="write tables and figures; they are named after it"
@@ -150,7 +163,9 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.description = "First the tokenizer, then the predictor on its tokens. Smaller codebooks at any time."
+    parser.description = (
+        "First the tokenizer, then the predictor on its tokens, then both. Smaller codebooks at any time."
+    )
     networks = parser.add_subparsers(title="networks", metavar="NETWORK", required=True)
     tokenizer = networks.add_parser("tokenizer", help="encoder, codebooks and decoder")
     tokenizer.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: adds a perceptual loss")
@@ -174,7 +189,19 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--tune-steps", type=count, default=280, metavar="N", help="of gradient descent after k-means (default 280)"
     )
     codebooks.set_defaults(verb=verbs.train_codebooks)
-    for network, verb in ((tokenizer, verbs.train_tokenizer), (predictor, verbs.train_predictor)):
+    copying = networks.add_parser("copying", help="how far a finished predictor trusts the frame before")
+    copying.add_argument("data", type=Path, metavar="CLIPS", help="clips, searched recursively (needs PyAV)")
+    copying.add_argument("--tokenizer", type=Path, required=True, metavar="FILE", help="its tokenizer.safetensors")
+    copying.add_argument("--predictor", type=Path, required=True, metavar="FILE", help="its predictor.safetensors")
+    copying.add_argument("--out", type=Path, required=True, metavar="FILE", help="the predictor.safetensors to write")
+    copying.set_defaults(verb=verbs.train_copying)
+    joint = networks.add_parser("joint", help="decoder and predictor together, at the end")
+    joint.add_argument("--tokenizer", type=Path, required=True, metavar="FILE", help="the tokenizer.safetensors")
+    joint.add_argument("--predictor", type=Path, required=True, metavar="FILE", help="the predictor.safetensors")
+    joint.add_argument("--clips", type=Path, metavar="DIR", help="clips, for the frame before (needs PyAV)")
+    joint.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: adds a perceptual loss")
+    trained = ((tokenizer, verbs.train_tokenizer), (predictor, verbs.train_predictor), (joint, verbs.train_joint))
+    for network, verb in trained:
         network.add_argument("data", type=Path, metavar="DATA_DIR", help="photographs, searched recursively")
         network.add_argument("--out", type=Path, required=True, metavar="RUN_DIR", help="checkpoint, log, weights")
         network.add_argument("--steps", type=positive, metavar="N", help="optimizer steps in all")

@@ -1,9 +1,10 @@
-"""python -m codec evaluate: a folder of pictures -> tables and a figure.
+"""python -m codec evaluate: a folder of pictures, or of clips -> tables and a figure.
 
     rate     every codec at several rates        evaluate_rate  -> FILE.csv, FILE_mean.csv, FILE.png, FILE.svg
     loss     our codec with blocks lost          evaluate_loss  -> the same
+    films    our codec with packets of clips lost  evaluate_films -> the same
 
-Every row of FILE.csv is one picture in one case; FILE_mean.csv has the means over the pictures.
+Every row of FILE.csv is one picture, or one clip with one loss pattern, in one case; FILE_mean.csv has the means.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import pandas as pd
 
 from codec import evaluate_figures as figures
 from codec.errors import RequestError
+from codec.evaluate_films import FilmCases, film_means, film_reference, film_table
 from codec.evaluate_loss import Cases, loss_means, loss_table, reference_method
 from codec.evaluate_pictures import Judge
 from codec.evaluate_rate import Say, rate_means, rate_table
@@ -27,11 +29,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A finished evaluation: a row each case, the means, and the figure of the means."""
+    """A finished evaluation: a row each case, the means, and the figure of the means; `left_out` of the words."""
 
     table: pd.DataFrame
     means: pd.DataFrame
     figure: "Figure"
+    left_out: tuple[str, ...] = ()
 
     def write(self, out: Path) -> list[Path]:
         """Tables and figure, each whole or not at all.
@@ -52,8 +55,8 @@ class Evaluation:
         return list(files)
 
     def words(self) -> str:
-        """The means, for a terminal: without the bounds of intervals."""
-        extra = [name for name in self.means if name.endswith(("_low", "_high"))]
+        """The means, for a terminal: without the bounds of intervals, and what else would make them too wide."""
+        extra = [name for name in self.means if name.endswith(("_low", "_high")) or name.startswith(self.left_out)]
         shown = self.means.drop(columns=[*extra, *(name for name in ("against",) if name in self.means)])
         return str(shown.to_string(index=False, float_format="%.4f", na_rep="-"))
 
@@ -99,3 +102,18 @@ def evaluate_losses(codec: Codec, folder: Path, cases: Cases, judge: Judge, agai
     table = loss_table(codec, folder, cases, judge)
     means = loss_means(table, against)
     return Evaluation(table, means, figures.loss_figure(means))
+
+
+def evaluate_films(
+    codec: Codec, folder: Path, cases: FilmCases, judge: Judge, against: str | None = None
+) -> Evaluation:
+    """Robustness on film; see `film_table`, and `film_reference` for `against`.
+
+    Raises:
+        RequestError: If `against` is not among the cases, or a rate cannot be had.
+        ImageError: If the folder has no clip, one cannot be read, or PyAV is missing.
+    """
+    against = film_reference(cases.methods, against)
+    table = film_table(codec, folder, cases, judge)
+    means = film_means(table, against)
+    return Evaluation(table, means, figures.film_figure(means), ("ssim", "ms_ssim", "seeds"))

@@ -32,3 +32,14 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float]:
     means = values[draw_images(len(values))].mean(axis=1)
     low, high = np.quantile(means, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return float(low), float(high)
+
+
+@cache
+def nested_draws(clips: int, seeds: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Draws of clips, and of seeds anew in each clip drawn (Davison and Hinkley 1997, section 3.8).
+
+    Returns:
+        int [DRAWS, clips, 1] and [DRAWS, clips, seeds]: together an index into values [clips, seeds].
+    """
+    rng = np.random.default_rng(SEED)
+    return rng.integers(0, clips, (DRAWS, clips, 1)), rng.integers(0, seeds, (DRAWS, clips, seeds))

@@ -83,6 +83,40 @@ def loss_figure(means: pd.DataFrame) -> "Figure":
     return figure
 
 
+def film_figure(means: pd.DataFrame) -> "Figure":
+    """Quality lost of each clip by each method, a column a metric, a row a loss and rate; bars are 95 %.
+
+    Args:
+        means: From `film_means`.
+    """
+    import matplotlib
+
+    metrics, lossy = _metrics(means), means[means["concealment"] != NONE_LOST]
+    cases = list(lossy.groupby(["bpp_requested", "loss"], dropna=False, sort=False))
+    with matplotlib.rc_context(STYLE):
+        figure, panels = _panels(len(cases), len(metrics))
+        for row, ((rate, loss), part) in zip(panels, cases, strict=True):
+            for panel, metric in zip(row, metrics, strict=True):
+                _films(panel, part, metric)
+            words = "all coarse" if pd.isna(rate) else f"{rate:g} bpp asked for"
+            row[0].set_title(f"{words}, {loss:.0%} of the packets lost", loc="left")
+            row[0].set_yticks(range(part["clip"].nunique()), list(part["clip"].unique()))
+        panels[0][-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+        figure.suptitle("the same packets lost for every method; bars: 95 %, by clip and loss pattern")
+    return figure
+
+
+def _films(panel: "Axes", means: pd.DataFrame, metric: str) -> None:
+    methods = list(means.groupby("concealment", sort=False))
+    for place, ((method, cell), (colour, marker)) in enumerate(zip(methods, LOOKS, strict=False)):
+        rows = [row + 0.6 * (place / max(len(methods) - 1, 1) - 0.5) for row in range(len(cell))]
+        middle, low, high = (cell[f"{metric}_lost{bound}"] for bound in ("", "_low", "_high"))
+        panel.hlines(rows, low.fillna(middle), high.fillna(middle), color=colour, linewidth=1.2)
+        panel.plot(middle, rows, marker, color=colour, markersize=4, label=str(method))
+    panel.set(xlabel=COSTS[metric], yticks=range(means["clip"].nunique()), yticklabels=[])
+    panel.invert_yaxis()
+
+
 def _losses(panel: "Axes", means: pd.DataFrame, metric: str) -> None:
     lossy = means[means["concealment"] != NONE_LOST]
     for (method, curve), look in zip(lossy.groupby("concealment", sort=False), LOOKS, strict=False):

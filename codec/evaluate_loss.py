@@ -20,6 +20,7 @@ from codec.evaluate_pictures import LOWER_IS_BETTER, METRICS, Judge, Picture, Ro
 from codec.latents import Concealed
 from codec.model import Codec
 from codec.rate import Packing
+from codec.surprise import ASKED, coarse_truth, static_bits
 from codec.tokens import Tokens, block_of, with_lost_blocks
 
 NONE_LOST = "none lost"
@@ -65,7 +66,9 @@ def loss_table(codec: Codec, folder: Path, cases: Cases, judge: Judge) -> pd.Dat
 
     Returns:
         Columns image, bpp_requested, bytes, bpp (whole file x 8 / pixels), loss, seed, concealment,
-        holes (share of tokens lost), holes_right (share of those guessed exactly), quality columns.
+        holes (share of tokens lost), holes_right (share of those guessed exactly), quality columns, bits_missing
+        (measured cross-entropy of a lost token under the distribution that filled it), bits_static (the same of
+        the static histogram; both of lost blocks that were coarse).
 
     Raises:
         ImageError: If the folder has no picture, or one cannot be read.
@@ -83,11 +86,17 @@ def _rows(codec: Codec, picture: Picture, bpp: float | None, cases: Cases, judge
     tokens = codec.encode(picture, bpp=bpp, packing=Packing(cases.slices))
     size_bytes = len(write_vqs(size, codec.to_slices(tokens, cases.slices), codec.hash))
     rate = {"bpp_requested": bpp, "bytes": size_bytes, "bpp": 8 * size_bytes / (size[0] * size[1])}
-    truth = _coarse_truth(tokens)
+    truth = coarse_truth(tokens)
     for loss, seed, method, filled in _lossy(codec, tokens, cases):
         shown = codec.decode([filled], size)[0]
         case = {"loss": loss, "seed": seed, "concealment": method}
-        yield {**rate, **case, **_guesses(truth, filled), **judge(picture, shown)}
+        yield {
+            **rate,
+            **case,
+            **_guesses(truth, filled),
+            **judge(picture, shown),
+            **_bits(codec, filled, tokens, method),
+        }
 
 
 def _lossy(codec: Codec, tokens: Tokens, cases: Cases) -> Iterator[tuple[float, int, str, Concealed]]:
@@ -101,18 +110,17 @@ def _lossy(codec: Codec, tokens: Tokens, cases: Cases) -> Iterator[tuple[float, 
                 yield loss, seed, method, filled
 
 
-def _coarse_truth(tokens: Tokens) -> NDArray[np.int64]:
-    """Index of each coarse block, -1 for split ones: [h*w]."""
-    truth = np.full(tokens.grid[0] * tokens.grid[1], -1, np.int64)
-    coarse = tokens.level == 0
-    truth[block_of(tokens)[coarse]] = tokens.index[coarse]
-    return truth
-
-
 def _guesses(truth: NDArray[np.int64], filled: Concealed) -> dict[str, float]:
     holes = ~filled.tokens.known
     right = filled.tokens.index[holes] == truth[block_of(filled.tokens)[holes]]
     return {"holes": float(holes.mean()), "holes_right": float(right.mean()) if holes.any() else float("nan")}
+
+
+def _bits(codec: Codec, filled: Concealed, sent: Tokens, method: str) -> dict[str, float]:
+    nothing, pair = np.full(1, np.nan), (filled.tokens, sent)
+    asked = codec.missing_bits([filled.tokens], [sent])[0] if method in ASKED else nothing
+    found = {"bits_missing": asked, "bits_static": static_bits(codec.tables, *pair)}
+    return {name: float(values.mean()) if len(values) else float("nan") for name, values in found.items()}
 
 
 def reference_method(methods: Sequence[str], wanted: str | None = None) -> str:
@@ -130,9 +138,9 @@ def loss_means(table: pd.DataFrame, against: str) -> pd.DataFrame:
     """One row for each rate, loss and method: means, and their 95 % bootstrap intervals by image.
 
     Returns:
-        Columns bpp_requested, loss, concealment, against, images, bpp, holes_right; then for each metric m:
-        m, m_low, m_high; m_lost with bounds: how much worse than the same picture with none lost;
-        m_difference with bounds: to the method `against`, paired; empty where nothing is lost.
+        Columns bpp_requested, loss, concealment, against, images, bpp, holes_right, bits_missing, bits_static;
+        then for each metric m: m, m_low, m_high; m_lost with bounds: how much worse than the same picture with
+        none lost; m_difference with bounds: to the method `against`, paired; empty where nothing is lost.
     """
     metrics = [name for name in METRICS if name in table]
     by_image = table.groupby(["image", *KEYS], dropna=False, sort=False).mean(numeric_only=True).reset_index()
@@ -143,7 +151,7 @@ def loss_means(table: pd.DataFrame, against: str) -> pd.DataFrame:
         other = same_rate[(same_rate["loss"] == loss) & (same_rate["concealment"] == against)]
         row: Row = dict(zip(KEYS, (bpp, loss, method), strict=True))
         row |= {"against": against, "images": len(cell), "bpp": cell["bpp"].mean()}
-        row |= {"holes_right": cell["holes_right"].mean()}
+        row |= {name: cell[name].mean() for name in ("holes_right", "bits_missing", "bits_static")}
         for name in metrics:
             row |= _with_interval(name, cell[name].dropna().to_numpy())
             worse = (cell, whole) if name in LOWER_IS_BETTER else (whole, cell)

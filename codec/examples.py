@@ -63,6 +63,13 @@ robustness of our codec (with --loss):
       its paired difference to the method --against
   python -m codec evaluate PHOTOS --loss 20% --bpp 0.04,0.2 --conceal expected,mypackage.mymodule:guess
       at two rates, beside your own method
+
+robustness on film (a folder of clips, with --loss; needs PyAV):
+  python -m codec evaluate CLIPS --loss 20% --squeeze squeezenet.npz --out films.csv
+      the first 24 frames of each clip in 4 packets each, a fifth of the packets lost, twice; every method on
+      the same losses, with the frame before and without; films_mean.csv has a row for each clip and one for
+      all, with 95 % intervals by clip and loss pattern and paired differences to copy_previous
+  python -m codec evaluate CLIPS --loss 10%,20% --conceal copy_previous,expected+temporal --frames 100 --seeds 5
 """
 
 INFO = """\
@@ -82,6 +89,9 @@ TRAIN = """\
 examples:
   python -m codec train tokenizer PHOTOS --out runs/tokenizer --squeeze squeezenet.npz
   python -m codec train predictor PHOTOS --out runs/predictor --tokenizer runs/tokenizer/tokenizer.safetensors
+  python -m codec train joint PHOTOS --clips CLIPS --out runs/joint --tokenizer runs/tokenizer/tokenizer.safetensors \\
+         --predictor runs/predictor/predictor.safetensors --squeeze squeezenet.npz
+      decoder and predictor together, for the end; runs/joint is a folder for --weights then
   python -m codec train tokenizer PHOTOS --out runs/tokenizer --resume
       goes on where it stopped, exactly; docs/training.md has the recipe of the shipped weights
 """

@@ -39,6 +39,7 @@ from codec.precision import choose_precision, lower
 from codec.predictor import Predictor
 from codec.quantizer import Quantizer
 from codec.rate import ALL_COARSE, FILE, Allocation, Packing, allocate_for_bpp
+from codec.surprise import missing_bits
 from codec.tokens import Books, Tokens, positions
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -218,6 +219,23 @@ class Codec:
     def conceal_films(self, films: Sequence[Sequence[Tokens]], method: str = "expected") -> list[list[Concealed]]:
         """Fill the holes of several films of one length, frame after frame, the films side by side."""
         return self.concealer.fill_streams(films, method)
+
+    def missing_bits(
+        self, received: Sequence[Tokens], sent: Sequence[Tokens], before: Sequence[Concealed | None] = ()
+    ) -> list[NDArray[np.float64]]:
+        """Surprise of each lost token under the distribution that fills it, in bits; see `codec.surprise`.
+
+        Args:
+            received: Pictures of one grid, with holes.
+            sent: The same without.
+            before: The frame before each, concealed; None (or none at all) where there is none.
+        """
+        before = before or [None] * len(received)
+        rows = list(zip(received, sent, before, strict=True))
+        pixels = max((t.grid[0] * t.grid[1] * BLOCK**2 for t in received), default=1)
+        return [
+            bits for part in _batches(rows, pixels) for bits in missing_bits(self.concealer, *zip(*part, strict=True))
+        ]
 
     def complete(self, tokens: Tokens) -> tuple[Tokens, NDArray[np.float32]]:
         """Masked image model: tokens with some unknown to tokens with a guess for each.

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec.config import LEVELS, CodecConfig
+from codec.copying import Copying
 from codec.latents import condition_channels
 from codec.layers import channels_last
 
@@ -143,6 +144,8 @@ class Predictor(nn.Module):
         self.norm = Norm(width)
         self.query = nn.Linear(width, width)
         self.bias = nn.Parameter(torch.zeros(LEVELS, config.codes))
+        self.copying = Copying()
+        self.register_load_state_dict_pre_hook(_with_copying)  # type: ignore[no-untyped-call]
 
     def forward(
         self,
@@ -190,3 +193,8 @@ class Predictor(nn.Module):
         keys = self.embed_code(codebook)
         scores: Tensor = self.query(hidden) @ keys.T / math.sqrt(keys.shape[-1]) + self.bias[level]
         return scores
+
+
+def _with_copying(predictor: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Weights from before there was a tilt towards the copy get that of compact-2."""
+    state.setdefault(f"{prefix}copying.weight", predictor.get_parameter("copying.weight").detach())

@@ -14,6 +14,8 @@ from codec.errors import BitstreamError, RequestError
 
 if TYPE_CHECKING:
     from codec.bitstream import VqsFile
+    from codec.evaluate_films import FilmCases
+    from codec.evaluate_loss import Cases
     from codec.model import Codec
     from codec.tokens import Books, Tokens
 
@@ -91,13 +93,13 @@ def decode(args: argparse.Namespace) -> None:
 
 
 def evaluate(args: argparse.Namespace) -> None:
-    """Folder to tables and figure: of rates, or with --loss of robustness."""
+    """Folder to tables and figure: of rates, or with --loss of robustness, on pictures or clips."""
     if args.loss is None:
-        _refuse(args, ("conceal", "seeds", "against", "slices"), "goes with --loss")
+        _refuse(args, ("conceal", "seeds", "against", "slices", "frames"), "goes with --loss")
     else:
         _refuse(args, ("codecs",), "goes without --loss, which is for our codec alone")
     from codec import evaluate as evaluation
-    from codec.evaluate_loss import Cases
+    from codec.evaluate_films import holds_films
     from codec.evaluate_pictures import Judge
     from codec.evaluate_rate import CODECS, RATES
     from codec.model import Codec
@@ -109,13 +111,29 @@ def evaluate(args: argparse.Namespace) -> None:
     if args.loss is None:
         names, rates = _flat(args.codecs, CODECS), _flat(args.bpp, RATES)
         done = evaluation.evaluate_rates(codec, args.folder, names, rates, judge, _say)
+    elif holds_films(args.folder):
+        done = evaluation.evaluate_films(codec, args.folder, _film_cases(args), judge, args.against)
     else:
-        methods, rates_or_coarse = _flat(args.conceal, ("expected",)), _flat(args.bpp, (None,))
-        cases = Cases(rates_or_coarse, _flat(args.loss, ()), methods, args.seeds or 1, args.slices or 1)
-        done = evaluation.evaluate_losses(codec, args.folder, cases, judge, args.against)
+        done = evaluation.evaluate_losses(codec, args.folder, _cases(args), judge, args.against)
     print(done.words())
     for path in done.write(args.out) if args.out is not None else ():
         print(path)
+
+
+def _cases(args: argparse.Namespace) -> "Cases":
+    from codec.evaluate_loss import Cases
+
+    _refuse(args, ("frames",), "goes with a folder of clips")
+    methods, rates = _flat(args.conceal, ("expected",)), _flat(args.bpp, (None,))
+    return Cases(rates, _flat(args.loss, ()), methods, args.seeds or 1, args.slices or 1)
+
+
+def _film_cases(args: argparse.Namespace) -> "FilmCases":
+    from codec.evaluate_films import FILM_METHODS, FilmCases
+
+    given = {"packets": args.slices, "seeds": args.seeds, "frames": args.frames}
+    numbers = {name: value for name, value in given.items() if value is not None}
+    return FilmCases(_flat(args.bpp, (None,)), _flat(args.loss, ()), _flat(args.conceal, FILM_METHODS), **numbers)
 
 
 def _flat(lists: Sequence[Sequence[Any]] | None, default: Sequence[Any]) -> list[Any]:
@@ -204,6 +222,13 @@ def train_codebooks(args: argparse.Namespace) -> None:
     print(f"{args.out}: sha256 {train_codebooks(args.tokenizer, args.data, args.out, args.squeeze, recipe)}")
 
 
+def train_copying(args: argparse.Namespace) -> None:
+    """Fit, write a copy of the weights."""
+    from codec.training.copying import train_copying
+
+    print(f"{args.out}: {train_copying(args.tokenizer, args.predictor, args.data, args.out)}")
+
+
 def train_predictor(args: argparse.Namespace) -> None:
     """Train; the trainer exports by itself."""
     from codec.training import predictor
@@ -211,6 +236,18 @@ def train_predictor(args: argparse.Namespace) -> None:
     recipe = replace(predictor.PredictorRecipe(), **_given(args))
     paths = (args.clips, args.start)
     print(predictor.train_predictor(args.data, args.out, args.tokenizer, recipe, args.resume, args.stop_after, *paths))
+
+
+def train_joint(args: argparse.Namespace) -> None:
+    """Train; the trainer exports by itself."""
+    from codec.training import joint
+
+    recipe = replace(joint.JointRecipe(), **_given(args))
+    paths = (args.tokenizer, args.predictor)
+    for path in joint.train_joint(
+        args.data, args.out, *paths, recipe, args.clips, args.squeeze, args.resume, args.stop_after
+    ):
+        print(path)
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:

@@ -16,7 +16,10 @@ CODEC_OPTIONS = {
     **dict.fromkeys(STILLS, ("bpp", "quality")),
     **dict.fromkeys(VIDEOS, ("bpp", "keyframe_interval")),
 }
-GUESSES = ("neighbour_mean", "argmax", "expected", "iterative_2", "iterative_4", "iterative_8", "copy_previous")
+GUESSES = (
+    "neighbour_mean", "argmax", "expected", "shrunk", "copy_or_expected", "iterative_2", "iterative_4", "iterative_8",
+    "copy_previous",
+)  # fmt: skip
 METHODS = ("auto", "none", "zero", *GUESSES)
 # What `auto` stands for: the best a codec has, and whether it looks at earlier frames.
 BEST = {

@@ -12,4 +12,6 @@ codebook_tuning  the same, following what is seen
 export        from a run to weights that ship
 motion        pairs of pictures a frame apart
 predictor     the masked transformer
+copying       how far it trusts the frame before
+joint         decoder and predictor together, at the end
 """

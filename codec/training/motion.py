@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from codec.encoder import Encoder
-from codec.errors import ImageError
+from codec.films import clip_files, frames_of
 from codec.quantizer import Quantizer
 from codec.training.data import load_photographs
 from codec.training.run import write_whole
 from codec.training.token_maps import TokenMaps, from_rows, to_rows, token_maps
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
-CLIP_SUFFIXES = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".264"}
 PAN_PIXELS, ZOOM = 5.0, 0.01  # standard deviations of the virtual camera's motion from frame to frame
 
 
@@ -68,18 +67,6 @@ def camera_pair(photograph: NDArray[np.uint8], side: int, rng: np.random.Generat
     return looks[0], looks[1]
 
 
-def clip_files(folder: Path) -> list[Path]:
-    """Clips below a folder, in the order of their paths.
-
-    Raises:
-        ImageError: If there is none.
-    """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in CLIP_SUFFIXES)
-    if not paths:
-        raise ImageError(str(folder), f"no clips ({', '.join(sorted(CLIP_SUFFIXES))})")
-    return paths
-
-
 def clip_pairs(path: Path, side: int, rng: np.random.Generator, every: int = 5, most: int = 60) -> Iterator[Pair]:
     """Consecutive frames of a clip, cut to [side, side, 3] at the same place: every fifth pair, at most 60.
 
@@ -96,18 +83,13 @@ def clip_pairs(path: Path, side: int, rng: np.random.Generator, every: int = 5, 
 
 
 def read_frames(path: Path, least: int) -> Iterator[NDArray[np.uint8]]:
-    """Frames of a clip uint8 [H, W, 3], scaled so that the short side is `least` to 1.5 x `least` pixels."""
-    try:
-        import av
-    except ImportError as error:
-        raise ImageError(str(path), "reading clips needs PyAV", "", "pip install av") from error
-    try:
-        with av.open(str(path)) as container:
-            for frame in container.decode(video=0):
-                short = min(frame.width, frame.height)
-                scale = np.clip(short, least, 1.5 * least) / short
-                size = (round(frame.width * scale), round(frame.height * scale))
-                picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
-                yield np.asarray(picture.resize(size, Image.Resampling.BICUBIC))
-    except (av.error.FFmpegError, OSError) as error:
-        raise ImageError(str(path), f"cannot be read ({error})", "", "Remove it") from error
+    """Frames of a clip uint8 [H, W, 3], scaled so that the short side is `least` to 1.5 x `least` pixels.
+
+    Raises:
+        ImageError: If the clip cannot be read, or PyAV is missing.
+    """
+    for frame in frames_of(path):
+        short = min(frame.size)
+        scale = np.clip(short, least, 1.5 * least) / short
+        size = (round(frame.width * scale), round(frame.height * scale))
+        yield np.asarray(frame.resize(size, Image.Resampling.BICUBIC))

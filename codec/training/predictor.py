@@ -1,4 +1,7 @@
-"""Training of the masked transformer on the token maps of a finished tokenizer."""
+"""Training of the masked transformer on the token maps of a finished tokenizer.
+
+Its tilt towards the frame before stays out of it: that is fitted afterwards (codec/training/copying.py).
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,7 +198,8 @@ def train_predictor(
         checkpoint.fill(predictor, checkpoint.load(start, "predictor")[1], start)
     average.load_state_dict(predictor.state_dict())
     average.requires_grad_(False)
-    optimizer = torch.optim.AdamW(predictor.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.1, fused=True)
+    learning = [weight for name, weight in predictor.named_parameters() if not name.startswith("copying.")]
+    optimizer = torch.optim.AdamW(learning, lr=1e-4, betas=(0.9, 0.98), weight_decay=0.1, fused=True)
     run = Run(run_folder, {"model": predictor, "average": average, "optimizer": optimizer}, resume)
     name, side = sha.hex()[:12], recipe.window * BLOCK
     still = token_pool(

@@ -77,6 +77,13 @@ def test_expected_is_shorter_than_a_codeword_and_its_length_is_the_confidence() 
     np.testing.assert_allclose(filled.confidence[lost], length, atol=1e-3)  # codewords have unit length to 1e-3
 
 
+def test_shrunk_is_the_expected_codeword_with_more_doubt() -> None:
+    tokens = holes()
+    shrunk, expected = (CODEC.conceal([tokens], method)[0] for method in ("shrunk", "expected"))
+    np.testing.assert_allclose(shrunk.code[~tokens.known], 0.6 * expected.code[~tokens.known], atol=1e-6)
+    np.testing.assert_allclose(shrunk.confidence[~tokens.known], 0.6 * expected.confidence[~tokens.known], atol=1e-6)
+
+
 def test_none_shows_grey_blocks_where_zero_lets_the_decoder_paint() -> None:
     tokens = CODEC.encode(photograph(48, 48))
     holed = with_lost_blocks(tokens, np.arange(9) == 4)

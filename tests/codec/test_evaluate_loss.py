@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from codec.bitstream import write_vqs
-from codec.conceal import METHODS
+from codec.conceal import MEANS, METHODS
 from codec.errors import ImageError, RequestError
 from codec.evaluate_bootstrap import interval
 from codec.evaluate_loss import Cases, drop_blocks, loss_means, loss_table, reference_method
@@ -60,6 +60,13 @@ def test_right_guesses_are_counted_against_the_truth(table: pd.DataFrame) -> Non
     assert np.isnan(table[table["loss"] == 0]["holes_right"]).all()
 
 
+def test_the_surprise_of_a_lost_token_is_that_of_the_transformer(table: pd.DataFrame) -> None:
+    lossy = table[(table["loss"] > 0) & table["bpp_requested"].isna()]
+    asked = lossy["concealment"].isin(["argmax", *MEANS])
+    assert lossy[asked]["bits_missing"].between(3, 5).all() and lossy[~asked]["bits_missing"].isna().all()
+    assert lossy.groupby(["image", "seed"])["bits_static"].nunique().eq(1).all()
+
+
 def test_what_a_loss_cost_is_counted_picture_by_picture_from_the_same_one_with_none_lost(table: pd.DataFrame) -> None:
     coarse = table[table["bpp_requested"].isna()]
     whole = coarse[coarse["loss"] == 0].set_index("image")["psnr_db"]
@@ -82,6 +89,7 @@ def test_differences_are_zero_for_the_reference_and_paired_for_the_others(table:
 
 def test_a_lower_distance_counts_as_better() -> None:
     case = {"image": "a", "bpp_requested": None, "bpp": 0.04, "seed": 1, "holes_right": 0.0, "psnr_db": 20.0}
+    case |= {"bits_missing": 7.0, "bits_static": 9.0}
     rows = [
         {**case, "loss": 0.0, "concealment": "none lost", "squeeze": 0.6},
         {**case, "loss": 0.2, "concealment": "zero", "squeeze": 0.8},

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from codec.errors import ImageError
+from codec.films import clip_files
 from codec.latents import condition, condition_channels, latent_maps
 from codec.predictor import FrameBefore, Predictor, at_blocks
-from codec.training.motion import camera_pair, clip_files, clip_pairs
+from codec.training.motion import camera_pair, clip_pairs
 from tests.codec.tiny import TINY, photograph, tiny_codec
 
 

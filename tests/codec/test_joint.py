@@ -1,0 +1,128 @@
+"""Decoder and predictor trained together: the gradient reaches the guess, the maps are those of inference."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from codec import checkpoint
+from codec.errors import RequestError
+from codec.latents import latent_maps
+from codec.model import Codec
+from codec.predictor import Predictor
+from codec.training.joint import JointRecipe, JointTraining, draw, train_joint
+from codec.training.tokenizer import load_predictor
+from tests.codec.tiny import TINY, photograph, tiny_tensors
+
+RECIPE = JointRecipe(steps=4, batch=3, size=48, other_share=0.0, log_every=1, picture_every=4)
+PHOTOGRAPHS = [photograph(96, 112, seed) for seed in range(3)]
+
+
+def training(recipe: JointRecipe = RECIPE) -> JointTraining:
+    tokenizer, tensors = tiny_tensors()
+    predictor = Predictor(TINY)
+    predictor.load_state_dict(tensors)
+    for layer in (predictor.before.look_on, *(part.out for part in predictor.layers)):
+        torch.nn.init.normal_(layer.weight, std=0.1)  # zero at birth: nothing would flow through them yet
+    return JointTraining(recipe, TINY, tokenizer, predictor, None)
+
+
+def holed_step(recipe: JointRecipe, temporal: bool) -> int:
+    """A step in which something is lost."""
+    recipe = replace(recipe, temporal_share=float(temporal))
+    return next(step for step in range(50) if draw(PHOTOGRAPHS, [], recipe, step).lost.any())
+
+
+@pytest.mark.parametrize("temporal", [False, True])
+def test_the_maps_are_those_of_inference(temporal: bool) -> None:
+    made, recipe = training(), replace(RECIPE, temporal_share=float(temporal), guessed_share=1.0)
+    sample = draw(PHOTOGRAPHS, [], recipe, holed_step(recipe, temporal))
+    maps, _ = made.fill(sample)
+    sent, _ = made.tokens(sample.crops, sample.ratios)
+    from codec.tokens import with_lost_blocks
+
+    received = [with_lost_blocks(tokens, lost) for tokens, lost in zip(sent, sample.lost, strict=True)]
+    filled = made.concealer.fill(received, "expected", made._before(sample))
+    wanted = latent_maps(filled, TINY.code_dim)
+    for name in ("code", "present", "confidence"):
+        for ours, theirs in zip(getattr(maps, name), getattr(wanted, name), strict=True):
+            assert torch.allclose(ours, theirs, atol=1e-5), name
+
+
+def test_the_gradient_of_the_picture_alone_reaches_the_predictor() -> None:
+    made, recipe = training(), replace(RECIPE, temporal_share=1.0)
+    maps, _ = made.fill(draw(PHOTOGRAPHS, [], recipe, holed_step(recipe, True)))
+    made.model["decoder"](maps).square().mean().backward()
+    predictor = made.model["predictor"]
+    for name in ("query.weight", "embed_hole", "before.look_on.weight"):
+        assert predictor.get_parameter(name).grad.abs().max() > 0, name
+
+
+def test_steps_teach_both_networks_and_leave_the_front_as_it_was() -> None:
+    made, recipe = training(replace(RECIPE, steps=60, decoder_rate=3e-3, predictor_rate=3e-3)), RECIPE
+    front = [t.clone() for t in (*made.encoder.parameters(), made.quantizer.codebook)]
+    sample = draw(PHOTOGRAPHS, [], recipe, holed_step(recipe, False))
+    losses = [made.step(step, sample)[0] for step in range(40)]
+    assert losses[-1]["loss"] < 0.9 * losses[0]["loss"] and losses[-1]["entropy"] < losses[0]["entropy"]
+    assert all(
+        torch.equal(a, b) for a, b in zip(front, (*made.encoder.parameters(), made.quantizer.codebook), strict=True)
+    )
+    assert set(made.lossless_gains(sample.crops, sample.ratios)) == {"lossless_gain_db"}
+
+
+def test_without_losses_or_with_other_methods_there_is_no_entropy() -> None:
+    made = training()
+    sample = draw(PHOTOGRAPHS, [], replace(RECIPE, holed_share=0.0), 1)
+    assert float(made.fill(sample)[1]) == 0
+    sample = draw(PHOTOGRAPHS, [], replace(RECIPE, other_share=1.0), holed_step(RECIPE, False))
+    assert sample.method in ("zero", "neighbour_mean", "argmax") and float(made.fill(sample)[1]) == 0
+    made.step(1, sample)
+
+
+def test_samples_are_a_pure_function_of_seed_and_step() -> None:
+    recipe = replace(RECIPE, temporal_share=1.0, clip_share=1.0)
+    film = (photograph(64, 64, 1), photograph(64, 64, 2))
+    a, b, c = (draw(PHOTOGRAPHS, [film], recipe, step) for step in (5, 5, 6))
+    assert np.array_equal(a.crops, b.crops) and np.array_equal(a.lost, b.lost) and not np.array_equal(a.crops, c.crops)
+    assert a.before is not None and a.before.shape == a.crops.shape == (3, 48, 48, 3)
+
+
+def test_a_resumed_run_equals_one_without_a_pause_and_exports_a_codec(tmp_path: Path) -> None:
+    tokenizer, predictor = tmp_path / "tokenizer.safetensors", tmp_path / "predictor.safetensors"
+    checkpoint.save(tokenizer, "tokenizer", TINY, tiny_tensors()[0], {})
+    checkpoint.save(predictor, "predictor", TINY, tiny_tensors()[1], {})
+    for seed, photo in enumerate(PHOTOGRAPHS):
+        (tmp_path / "photographs").mkdir(exist_ok=True)
+        Image.fromarray(photo).save(tmp_path / "photographs" / f"{seed}.png")
+    paths = (tokenizer, predictor, replace(RECIPE, other_share=0.3))
+    whole = train_joint(tmp_path / "photographs", tmp_path / "whole", *paths)
+    train_joint(tmp_path / "photographs", tmp_path / "half", *paths, stop_after=2)
+    resumed = train_joint(tmp_path / "photographs", tmp_path / "half", *paths, resume=True)
+    for a, b, network in zip(whole, resumed, ("tokenizer", "predictor"), strict=True):
+        assert checkpoint.load(a, network)[2] == checkpoint.load(b, network)[2]  # hashes
+    before, after = checkpoint.load(tokenizer, "tokenizer")[1], checkpoint.load(whole[0], "tokenizer")[1]
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"decoder"}
+    codec = Codec.load(tmp_path / "whole")
+    assert codec.decode(codec.conceal([codec.encode(photograph(48, 48))]), (48, 48)).shape == (1, 48, 48, 3)
+    assert load_predictor(whole[1]) is not None
+
+
+def test_impossible_numbers_are_refused() -> None:
+    for wrong in ({"steps": 0}, {"batch": 0}, {"size": 40}, {"size": 16}):
+        with pytest.raises(RequestError, match="recipe"):
+            JointRecipe(**wrong)
+
+
+def test_the_anchor_is_the_drift_of_lossless_pictures_alone() -> None:
+    made = training()
+    whole = draw(PHOTOGRAPHS, [], replace(RECIPE, holed_share=0.0), 1)
+    maps, _ = made.fill(whole)
+    rows = torch.tensor([True, False, True])
+    assert float(made._drift(maps, made.first(maps), rows)) == 0
+    assert float(made._drift(maps, made.first(maps) + 0.5, rows)) == pytest.approx(0.5, rel=1e-4)  # no gradients differ
+    assert float(made._drift(maps, made.first(maps) + 0.5, ~rows & False)) == 0
+    assert made.lossless_gains(whole.crops, whole.ratios)["lossless_gain_db"] == 0, "no step taken yet"
