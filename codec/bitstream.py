@@ -94,7 +94,7 @@ def encode_slices(
     if not tokens.known.all():
         raise ValueError(f"only whole pictures can be sent, got {int((~tokens.known).sum())} lost tokens")
     check_codes(tokens, tables.codes)
-    flags = Flags(entropy_model, bool(tokens.level.any()), interleave_method, tokens.books)
+    flags = Flags(tables.on_the_wire(entropy_model), bool(tokens.level.any()), interleave_method, tokens.books)
     slices = []
     for index, blocks in enumerate(interleave.partition(tokens.grid, count, interleave_method)):
         part = select(tokens, blocks)

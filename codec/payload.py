@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 
 from codec import granularity_map
 from codec.config import LEVELS
-from codec.entropy import SymbolReader, SymbolWriter, Tables, size_bytes
+from codec.entropy import NEIGHBOURS, SymbolReader, SymbolWriter, Tables, size_bytes
 from codec.quadtree import CELLS, collapse, expand, starts
-from codec.tokens import Part
+from codec.tokens import Known, Part
 
 
-def write_payload(part: Part, book: NDArray[np.uint8], mixed: bool, entropy_model: str, tables: Tables) -> bytes:
+def write_payload(
+    part: Part, grid: tuple[int, int], book: NDArray[np.uint8], mixed: bool, entropy_model: str, tables: Tables
+) -> bytes:
     """Blocks of a slice to bytes.
 
     Args:
         part: Blocks, levels and indices.
+        grid: (h, w) of the picture in blocks.
         book: uint8, the book of each block.
         mixed: Whether granularity is sent; without it all tokens are coarse.
         entropy_model: One of `entropy.MODELS`.
@@ -37,6 +40,12 @@ def write_payload(part: Part, book: NDArray[np.uint8], mixed: bool, entropy_mode
         counts = np.bincount(granularity_map.kinds_of(quarters), minlength=granularity_map.KINDS)
         cost, map_symbols = (int(value) for value in granularity_map.cost(counts))
         symbols += map_symbols
+    if entropy_model == NEIGHBOURS:
+        known, by_class = _known(grid, part.blocks, part.level, book), tables.by_neighbours()
+        for at, model in by_class.runs(known, part.index):
+            writer.write(part.index[at], model)
+        cost += by_class.cost(known, part.index)
+        return writer.getvalue().ljust(int(size_bytes(np.array(cost), np.array(symbols))), b"\0")
     for at, level, number in _groups(part.level, book):
         writer.write(part.index[at], tables.model(entropy_model, level, number))
         cost += int(tables.cost(entropy_model, level, number)[part.index[at]].sum())
@@ -44,7 +53,13 @@ def write_payload(part: Part, book: NDArray[np.uint8], mixed: bool, entropy_mode
 
 
 def read_payload(
-    payload: bytes, blocks: NDArray[np.int64], book: NDArray[np.uint8], mixed: bool, entropy_model: str, tables: Tables
+    payload: bytes,
+    grid: tuple[int, int],
+    blocks: NDArray[np.int64],
+    book: NDArray[np.uint8],
+    mixed: bool,
+    entropy_model: str,
+    tables: Tables,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Inverse of `write_payload`, given the numbers and books of the blocks: level and index.
 
@@ -56,6 +71,10 @@ def read_payload(
     if mixed:
         level = collapse(granularity_map.read(reader, len(blocks)))
     index = np.zeros(len(level), np.int32)
+    if entropy_model == NEIGHBOURS:
+        for at, model in tables.by_neighbours().runs(_known(grid, blocks, level, book), index):
+            index[at] = reader.read(len(at), model)
+        return level, index
     for at, number, of_book in _groups(level, book):
         index[at] = reader.read(len(at), tables.model(entropy_model, number, of_book))
     return level, index
@@ -84,3 +103,9 @@ def _groups(level: NDArray[np.uint8], book: NDArray[np.uint8]) -> Iterator[tuple
         at = np.flatnonzero(level == finer)
         if len(at):
             yield at, finer, 0
+
+
+def _known(
+    grid: tuple[int, int], blocks: NDArray[np.int64], level: NDArray[np.uint8], book: NDArray[np.uint8]
+) -> Known:
+    return Known(grid, blocks, level, np.where(level == 0, book[starts(level) // CELLS], 0).astype(np.uint8))
