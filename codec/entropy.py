@@ -11,7 +11,7 @@ Costs are integers too, in units of 2^-16 bits and rounded up, so that the size 
 from counting symbols: `size_bytes`.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 import constriction
@@ -82,8 +82,11 @@ def uniform(size: int) -> Any:
 class ByNeighbours(Protocol):
     """Tables chosen by the neighbours of a token: codec/neighbour_tables.py."""
 
-    def runs(self, known: Known, index: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int64], Any]]:
-        """Token numbers in coding order with the coder's model they share."""
+    def write(self, writer: "SymbolWriter", known: Known, index: NDArray[np.int32]) -> int:
+        """Append all indices; returns their cost in units of 2^-16 bits."""
+
+    def read(self, reader: "SymbolReader", known: Known) -> NDArray[np.int32]:
+        """Inverse of `write`."""
 
     def cost(self, known: Known, index: NDArray[np.int32]) -> int:
         """Cost of all indices in units of 2^-16 bits."""

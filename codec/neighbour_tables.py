@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.config import LEVELS
-from codec.entropy import TOTAL_BITS, UNIT_BITS, categorical
+from codec.entropy import TOTAL_BITS, UNIT_BITS, SymbolReader, SymbolWriter, categorical
 from codec.errors import CheckpointError
 from codec.neighbours import MOST_WEIGHT, PASSES, Canvases, Stage, stages
 from codec.tokens import Known
@@ -116,30 +116,50 @@ class NeighbourTables:
             code = self._book_start[known.book[stage.at]] + index[stage.at] + self._level_start[stage.level]
             canvases.put(stage, lambda level, code=code: self._points[self._canvas_start[level] + code])
 
-    def runs(self, known: Known, index: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int64], Any]]:
-        """Token numbers in coding order with the model they share; `index` as in `turns`."""
+    def write(self, writer: SymbolWriter, known: Known, index: NDArray[np.int32]) -> int:
+        """Append the indices of a slice; returns their cost in units of 2^-16 bits."""
+        total = 0
         for stage, classes in self.turns(known, index):
-            books = known.book[stage.at]
-            for book in np.unique(books)[::-1]:
-                mine = np.flatnonzero(books == book)
-                rows = self._rows_of(stage.level, int(book), classes[mine])
-                order = mine[np.argsort(classes[mine].astype(np.uint16), kind="stable")]
-                ascending = classes[order]
-                begins = np.flatnonzero(np.diff(ascending, prepend=-1))
-                places = rows.row[ascending[begins]].tolist()
-                for place, part in zip(places, np.split(stage.at[order], begins[1:]), strict=True):
-                    yield part, rows.model(place)
+            for at, rows, row in self._by_book(stage, classes, known.book):
+                sent = index[at]
+                total += int(rows.cost[row, sent].sum())
+                order, begins, places = _runs(row)
+                for place, part in zip(places, np.split(sent[order], begins[1:]), strict=True):
+                    writer.write(part, rows.model(place))
+        return total
+
+    def read(self, reader: SymbolReader, known: Known) -> NDArray[np.int32]:
+        """Inverse of `write`.
+
+        Raises:
+            BitstreamError: If no indices have these bytes.
+        """
+        index = np.zeros(len(known.level), np.int32)
+        for stage, classes in self.turns(known, index):
+            for at, rows, row in self._by_book(stage, classes, known.book):
+                order, begins, places = _runs(row)
+                counts = np.diff(begins, append=len(order)).tolist()
+                found = [reader.read(n, rows.model(place)) for n, place in zip(counts, places, strict=True)]
+                index[at[order]] = np.concatenate(found)
+        return index
 
     def cost(self, known: Known, index: NDArray[np.int32]) -> int:
         """Cost of a slice's indices in units of 2^-16 bits."""
         total = 0
         for stage, classes in self.turns(known, index):
-            books, sent = known.book[stage.at], index[stage.at]
-            for book in np.unique(books):
-                mine = books == book
-                rows = self._rows_of(stage.level, int(book), classes[mine])
-                total += int(rows.cost[rows.row[classes[mine]], sent[mine]].sum())
+            for at, rows, row in self._by_book(stage, classes, known.book):
+                total += int(rows.cost[row, index[at]].sum())
         return total
+
+    def _by_book(
+        self, stage: Stage, classes: NDArray[np.int64], books: NDArray[np.uint8]
+    ) -> Iterator[tuple[NDArray[np.int64], Rows, NDArray[np.int64]]]:
+        """The tokens of a stage codebook by codebook, the smaller first: numbers, tables, the row of each."""
+        of_token = books[stage.at]
+        for book in np.unique(of_token)[::-1]:
+            mine = of_token == book
+            rows = self._rows_of(stage.level, int(book), classes[mine])
+            yield stage.at[mine], rows, rows.row[classes[mine]]
 
     def _classes(self, stage: Stage, sums: NDArray[np.int64]) -> NDArray[np.int64]:
         """Class of each token: 0 if nothing is known, else 1 + sureness and cell as one number."""
@@ -180,6 +200,14 @@ class NeighbourTables:
         shift = HIDDEN_BITS + OUTPUT_BITS
         logs = (hidden.astype(np.float64) @ output[:-1]).astype(np.int64) >> shift
         return weights_of(logs + output[-1].astype(np.int64))
+
+
+def _runs(row: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int]]:
+    """Tokens sorted by table: their order, where each run of one table begins, and the tables."""
+    order = np.argsort(row.astype(np.uint16), kind="stable")
+    ascending = row[order]
+    begins = np.flatnonzero(np.diff(ascending, prepend=-1))
+    return order, begins, ascending[begins].tolist()
 
 
 def sureness_of(stage: Stage, weight: NDArray[np.int64]) -> NDArray[np.int64]:

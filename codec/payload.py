@@ -17,7 +17,7 @@ from codec import granularity_map
 from codec.config import LEVELS
 from codec.entropy import NEIGHBOURS, SymbolReader, SymbolWriter, Tables, size_bytes
 from codec.quadtree import CELLS, collapse, expand, starts
-from codec.tokens import Known, Part
+from codec.tokens import Part, known_of
 
 
 def write_payload(
@@ -41,10 +41,7 @@ def write_payload(
         cost, map_symbols = (int(value) for value in granularity_map.cost(counts))
         symbols += map_symbols
     if entropy_model == NEIGHBOURS:
-        known, by_class = _known(grid, part.blocks, part.level, book), tables.by_neighbours()
-        for at, model in by_class.runs(known, part.index):
-            writer.write(part.index[at], model)
-        cost += by_class.cost(known, part.index)
+        cost += tables.by_neighbours().write(writer, known_of(part.level, grid, part.blocks, book), part.index)
         return writer.getvalue().ljust(int(size_bytes(np.array(cost), np.array(symbols))), b"\0")
     for at, level, number in _groups(part.level, book):
         writer.write(part.index[at], tables.model(entropy_model, level, number))
@@ -70,11 +67,9 @@ def read_payload(
     level = np.zeros(len(blocks), np.uint8)
     if mixed:
         level = collapse(granularity_map.read(reader, len(blocks)))
-    index = np.zeros(len(level), np.int32)
     if entropy_model == NEIGHBOURS:
-        for at, model in tables.by_neighbours().runs(_known(grid, blocks, level, book), index):
-            index[at] = reader.read(len(at), model)
-        return level, index
+        return level, tables.by_neighbours().read(reader, known_of(level, grid, blocks, book))
+    index = np.zeros(len(level), np.int32)
     for at, number, of_book in _groups(level, book):
         index[at] = reader.read(len(at), tables.model(entropy_model, number, of_book))
     return level, index
@@ -103,9 +98,3 @@ def _groups(level: NDArray[np.uint8], book: NDArray[np.uint8]) -> Iterator[tuple
         at = np.flatnonzero(level == finer)
         if len(at):
             yield at, finer, 0
-
-
-def _known(
-    grid: tuple[int, int], blocks: NDArray[np.int64], level: NDArray[np.uint8], book: NDArray[np.uint8]
-) -> Known:
-    return Known(grid, blocks, level, np.where(level == 0, book[starts(level) // CELLS], 0).astype(np.uint8))

@@ -225,9 +225,11 @@ def select(tokens: Tokens, blocks: NDArray[np.int64]) -> Part:
     return Part(blocks, tokens.level[at], tokens.index[at], tokens.books)
 
 
-def known_of(part: Part, grid: tuple[int, int], book: NDArray[np.uint8]) -> Known:
-    """What is known of a part of a picture of h x w blocks, given the book of each block."""
-    return Known(grid, part.blocks, part.level, np.where(part.level == 0, book[starts(part.level) // CELLS], 0))
+def known_of(
+    level: NDArray[np.uint8], grid: tuple[int, int], blocks: NDArray[np.int64], book: NDArray[np.uint8]
+) -> Known:
+    """What is known of blocks of a picture, given their levels and the book of each block."""
+    return Known(grid, blocks, level, np.where(level == 0, book[starts(level) // CELLS], 0).astype(np.uint8))
 
 
 def merge(grid: tuple[int, int], parts: Sequence[Part]) -> Tokens:

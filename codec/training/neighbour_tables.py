@@ -87,7 +87,7 @@ def _around(
 ) -> Iterator[tuple[int, Samples]]:
     """What is known around each token of a slice, as the coder will know it."""
     book_of = book_of_block(grid, part.books)[part.blocks]
-    known, size = known_of(part, grid, book_of), codewords[0].shape[1]
+    known, size = known_of(part.level, grid, part.blocks, book_of), codewords[0].shape[1]
     starts = _book_starts(len(codewords[1]), len(codewords[0]))
     canvases = Canvases(grid, np.unique(part.level).tolist(), (LEVELS * size + 1,), np.float32)
     for stage in stages(grid, part.blocks, part.level):
