@@ -25,11 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec import entropy, granularity_map, interleave
-from codec.books import check_codes
+from codec.books import book_of_block, check_codes
 from codec.config import BLOCK
 from codec.entropy import Tables
 from codec.errors import BitstreamError, RequestError
-from codec.payload import declared_kinds
+from codec.payload import declared_kinds, payload_size
 from codec.slices import CHECKSUM, MAX_SLICES, Flags, Place, check_length, decode_slice, encode_slice, flags_size
 from codec.tokens import Part, Tokens, merge, select
 
@@ -161,6 +161,16 @@ def write_vqs(size: tuple[int, int], slices: Sequence[TokenSlice], model_hash: b
     assert all(piece.data[:head] == flags for piece in slices), "slices of one picture have the same flags"
     header = HEADER.pack(MAGIC, VERSION, flags[0], *size, model_hash[:MODEL_BYTES], len(slices)) + flags[1:]
     return header + b"".join(_pack_length(len(piece.data) - head) + piece.data[head:] for piece in slices)
+
+
+def payload_sizes(
+    tokens: Tokens, count: int, interleave_method: str, entropy_model: str, tables: Tables
+) -> NDArray[np.int64]:
+    """Bytes of each payload that `encode_slices` would write, int64 [count]."""
+    model, mixed = tables.on_the_wire(entropy_model), bool(tokens.level.any())
+    book = book_of_block(tokens.grid, tokens.books)
+    parts = [select(tokens, blocks) for blocks in interleave.partition(tokens.grid, count, interleave_method)]
+    return np.array([payload_size(part, tokens.grid, book[part.blocks], mixed, model, tables) for part in parts])
 
 
 def overhead_bytes(payloads: NDArray[np.int64], cut: NDArray[np.bool_], file: bool) -> NDArray[np.int64]:

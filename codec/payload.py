@@ -33,20 +33,42 @@ def write_payload(
         entropy_model: One of `entropy.MODELS`.
         tables: Probabilities of the indices.
     """
-    writer, cost, symbols = SymbolWriter(), 0, len(part.level)
+    writer = SymbolWriter()
     if mixed:
-        quarters = expand(part.level)
-        granularity_map.write(writer, quarters)
-        counts = np.bincount(granularity_map.kinds_of(quarters), minlength=granularity_map.KINDS)
-        cost, map_symbols = (int(value) for value in granularity_map.cost(counts))
-        symbols += map_symbols
+        granularity_map.write(writer, expand(part.level))
     if entropy_model == NEIGHBOURS:
-        cost += tables.by_neighbours().write(writer, known_of(part.level, grid, part.blocks, book), part.index)
-        return writer.getvalue().ljust(int(size_bytes(np.array(cost), np.array(symbols))), b"\0")
-    for at, level, number in _groups(part.level, book):
-        writer.write(part.index[at], tables.model(entropy_model, level, number))
-        cost += int(tables.cost(entropy_model, level, number)[part.index[at]].sum())
-    return writer.getvalue().ljust(int(size_bytes(np.array(cost), np.array(symbols))), b"\0")
+        cost = tables.by_neighbours().write(writer, known_of(part.level, grid, part.blocks, book), part.index)
+    else:
+        cost = _cost(part, book, entropy_model, tables)
+        for at, level, number in _groups(part.level, book):
+            writer.write(part.index[at], tables.model(entropy_model, level, number))
+    return writer.getvalue().ljust(_size(part, mixed, cost), b"\0")
+
+
+def payload_size(
+    part: Part, grid: tuple[int, int], book: NDArray[np.uint8], mixed: bool, entropy_model: str, tables: Tables
+) -> int:
+    """Bytes that `write_payload` would give."""
+    if entropy_model == NEIGHBOURS:
+        known = known_of(part.level, grid, part.blocks, book)
+        return _size(part, mixed, tables.by_neighbours().cost(known, part.index))
+    return _size(part, mixed, _cost(part, book, entropy_model, tables))
+
+
+def _cost(part: Part, book: NDArray[np.uint8], entropy_model: str, tables: Tables) -> int:
+    """Cost of the indices in units of 2^-16 bits."""
+    groups = _groups(part.level, book)
+    return sum(int(tables.cost(entropy_model, level, number)[part.index[at]].sum()) for at, level, number in groups)
+
+
+def _size(part: Part, mixed: bool, cost: int) -> int:
+    """Bytes of a payload whose indices have this cost."""
+    symbols = len(part.level)
+    if mixed:
+        counts = np.bincount(granularity_map.kinds_of(expand(part.level)), minlength=granularity_map.KINDS)
+        map_cost, map_symbols = (int(value) for value in granularity_map.cost(counts))
+        cost, symbols = cost + map_cost, symbols + map_symbols
+    return int(size_bytes(np.array(cost), np.array(symbols)))
 
 
 def read_payload(

@@ -22,15 +22,12 @@ from codec.interleave import partition
 from codec.neighbour_tables import (
     DIMENSIONS,
     HIDDEN_BITS,
-    KNOWN,
     LOG_BITS,
     NAMES,
     OUTPUT_BITS,
     RANGE,
     SIDE,
     SURENESS,
-    NeighbourTables,
-    NeighbourWeights,
     sureness_of,
 )
 from codec.neighbours import Canvases, stages
@@ -44,8 +41,13 @@ SLICES = (1, 1, 1, 4, 8)  # drawn for each picture
 
 
 class Samples(NamedTuple):
-    """Tokens of one level: mean codewords around them float32 [n, L D], book and index int64 [n], sureness int64 [n]
-    (-1 where nothing is known)."""
+    """Tokens of one level, n of them.
+
+    Attributes:
+        mean: float32 [n, (1 + level) D], the mean codeword around each; sums over one level after the other.
+        book, index: int64 [n].
+        sure: int64 [n], see `sureness_of`.
+    """
 
     mean: NDArray[np.float32]
     book: NDArray[np.int64]
