@@ -23,7 +23,7 @@ from codec.tokens import Known
 
 DIMENSIONS = 4  # of a point
 RANGE = 50  # points are -50 to 50 in each
-SIDE = (8, 6, 6)  # cells a dimension, for each level
+SIDE = (8, 6, 4)  # cells a dimension, for each level
 FIELD = 12  # bits of a sum: 40 x 101 < 2^12
 KNOWN = (4, 12)  # weights from which a coarse token has some, and close neighbours
 SURENESS = 1 + len(KNOWN)
@@ -87,8 +87,9 @@ class Rows:
         self._weights += list(weights.astype(np.int32))
         self._models += [None] * len(classes)
 
-    def model(self, place: int) -> Any:
-        """The coder's model of a row."""
+    def model(self, one: int) -> Any:
+        """The coder's model of a class."""
+        place = self.row[one]
         if self._models[place] is None:
             self._models[place] = categorical(self._weights[place])
         return self._models[place]
@@ -120,12 +121,13 @@ class NeighbourTables:
         """Append the indices of a slice; returns their cost in units of 2^-16 bits."""
         total = 0
         for stage, classes in self.turns(known, index):
-            for at, rows, row in self._by_book(stage, classes, known.book):
+            for at, rows, of_token in self._by_book(stage, classes, known.book):
                 sent = index[at]
-                total += int(rows.cost[row, sent].sum())
-                order, begins, places = _runs(row)
-                for place, part in zip(places, np.split(sent[order], begins[1:]), strict=True):
-                    writer.write(part, rows.model(place))
+                total += int(rows.cost[rows.row[of_token], sent].sum())
+                order, runs = _runs(of_token)
+                sent = sent[order]
+                for start, end, one in runs:
+                    writer.write(sent[start:end], rows.model(one))
         return total
 
     def read(self, reader: SymbolReader, known: Known) -> NDArray[np.int32]:
@@ -136,10 +138,9 @@ class NeighbourTables:
         """
         index = np.zeros(len(known.level), np.int32)
         for stage, classes in self.turns(known, index):
-            for at, rows, row in self._by_book(stage, classes, known.book):
-                order, begins, places = _runs(row)
-                counts = np.diff(begins, append=len(order)).tolist()
-                found = [reader.read(n, rows.model(place)) for n, place in zip(counts, places, strict=True)]
+            for at, rows, of_token in self._by_book(stage, classes, known.book):
+                order, runs = _runs(of_token)
+                found = [reader.read(end - start, rows.model(one)) for start, end, one in runs]
                 index[at[order]] = np.concatenate(found)
         return index
 
@@ -147,19 +148,19 @@ class NeighbourTables:
         """Cost of a slice's indices in units of 2^-16 bits."""
         total = 0
         for stage, classes in self.turns(known, index):
-            for at, rows, row in self._by_book(stage, classes, known.book):
-                total += int(rows.cost[row, index[at]].sum())
+            for at, rows, of_token in self._by_book(stage, classes, known.book):
+                total += int(rows.cost[rows.row[of_token], index[at]].sum())
         return total
 
     def _by_book(
         self, stage: Stage, classes: NDArray[np.int64], books: NDArray[np.uint8]
     ) -> Iterator[tuple[NDArray[np.int64], Rows, NDArray[np.int64]]]:
-        """The tokens of a stage codebook by codebook, the smaller first: numbers, tables, the row of each."""
-        of_token = books[stage.at]
-        for book in np.unique(of_token)[::-1]:
-            mine = of_token == book
+        """The tokens of a stage codebook by codebook, the smaller first: numbers, tables, the class of each."""
+        book_of = books[stage.at]
+        for book in np.unique(book_of)[::-1]:
+            mine = book_of == book
             rows = self._rows_of(stage.level, int(book), classes[mine])
-            yield stage.at[mine], rows, rows.row[classes[mine]]
+            yield stage.at[mine], rows, classes[mine]
 
     def _classes(self, stage: Stage, sums: NDArray[np.int64]) -> NDArray[np.int64]:
         """Class of each token: 0 if nothing is known, else 1 + sureness and cell as one number."""
@@ -202,12 +203,14 @@ class NeighbourTables:
         return weights_of(logs + output[-1].astype(np.int64))
 
 
-def _runs(row: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int]]:
-    """Tokens sorted by table: their order, where each run of one table begins, and the tables."""
-    order = np.argsort(row.astype(np.uint16), kind="stable")
-    ascending = row[order]
-    begins = np.flatnonzero(np.diff(ascending, prepend=-1))
-    return order, begins, ascending[begins].tolist()
+def _runs(classes: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[int, int, int]]]:
+    """Tokens sorted by class: their order, and of each run of one class its start, its end and the class."""
+    short = classes.astype(np.uint16)
+    order = np.argsort(short, kind="stable")
+    ascending = short[order]
+    ends = np.append(np.flatnonzero(ascending[1:] != ascending[:-1]) + 1, len(short))
+    starts = np.append(0, ends[:-1])
+    return order, list(zip(starts.tolist(), ends.tolist(), ascending[starts].tolist(), strict=True))
 
 
 def sureness_of(stage: Stage, weight: NDArray[np.int64]) -> NDArray[np.int64]:

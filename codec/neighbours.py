@@ -25,13 +25,9 @@ from codec.tokens import cell_at
 PASSES = 5
 REACH = 2  # of the window, in places
 NEARNESS = {1: 4, 2: 2, 4: 1, 5: 1, 8: 1}  # weight for each squared distance
-WINDOW = tuple(
-    (dy, dx, NEARNESS[dy * dy + dx * dx])
-    for dy in range(-REACH, REACH + 1)
-    for dx in range(-REACH, REACH + 1)
-    if dy or dx
-)
-MOST_WEIGHT = sum(weight for _, _, weight in WINDOW)  # 40
+OFFSETS = [(dy, dx) for dy in range(-REACH, REACH + 1) for dx in range(-REACH, REACH + 1) if dy or dx]
+WINDOW = {weight: [d for d in OFFSETS if NEARNESS[d[0] ** 2 + d[1] ** 2] == weight] for weight in (4, 2, 1)}
+MOST_WEIGHT = sum(weight * len(places) for weight, places in WINDOW.items())  # 40
 
 Values = Callable[[int], NDArray[Any]]  # level of a canvas -> what tokens are there
 
@@ -93,10 +89,13 @@ class Canvases:
     def around(self, stage: Stage) -> NDArray[Any]:
         """Weighted sums around the tokens of a stage, [m, ...]."""
         width, canvas = self._width[stage.level], self._maps[stage.level]
-        place = (stage.row + REACH) * width + stage.col + REACH
-        total = np.zeros((len(place), *canvas.shape[1:]), canvas.dtype)
-        for dy, dx, weight in WINDOW:
-            total += weight * canvas[place + (dy * width + dx)]
+        corner = stage.row * width + stage.col  # of the window
+        total = np.zeros((len(corner), *canvas.shape[1:]), canvas.dtype)
+        for weight, places in WINDOW.items():
+            ring = np.zeros_like(total)
+            for dy, dx in places:
+                ring += canvas[(dy + REACH) * width + dx + REACH :].take(corner, axis=0, mode="clip")
+            total += weight * ring
         return total
 
     def put(self, stage: Stage, values: Values) -> None:

@@ -126,7 +126,7 @@ def allocate_for_bpp(bpp: float, pixels: int, given: Candidates, packing: Packin
     return splitting.allocation(splitting.fit(splitting.last, limit, splitting.weigh) or 0)
 
 
-class Path(NamedTuple):
+class Way(NamedTuple):
     """Nested ways to send a picture: the last step, what a step is, what it weighs, how to find one that fits."""
 
     last: int
@@ -135,7 +135,7 @@ class Path(NamedTuple):
     fit: Callable[[int, float, Weigh], int | None]
 
 
-def _recoded(given: Candidates, packing: Packing, tables: Tables) -> Path:
+def _recoded(given: Candidates, packing: Packing, tables: Tables) -> Way:
     """All blocks coarse, from the smallest codebook to the full one."""
     start, shape = len(given.coarse) - 1, given.coarse[0].shape
 
@@ -145,11 +145,11 @@ def _recoded(given: Candidates, packing: Packing, tables: Tables) -> Path:
 
     if tables.on_the_wire(packing.entropy_model) == NEIGHBOURS:
         weigh = _exact(lambda step: tokens_of(given.coarse.__getitem__, (), allocation(step)), packing, tables)
-        return Path(start * CUTS, allocation, weigh, bisect_fit)
-    return Path(start * CUTS, allocation, _weigher(_recoding(given, packing, tables), packing, start), largest_fit)
+        return Way(start * CUTS, allocation, weigh, bisect_fit)
+    return Way(start * CUTS, allocation, _weigher(_recoding(given, packing, tables), packing, start), largest_fit)
 
 
-def _split(given: Candidates, packing: Packing, tables: Tables) -> Path:
+def _split(given: Candidates, packing: Packing, tables: Tables) -> Way:
     """From all coarse to all fine."""
     chain, order = _splitting(given, packing, tables)
     shape = (2 * given.coarse[0].shape[0], 2 * given.coarse[0].shape[1])
@@ -161,8 +161,8 @@ def _split(given: Candidates, packing: Packing, tables: Tables) -> Path:
         finer = given.finer()
         maps = (finer.medium, finer.fine)
         weigh = _exact(lambda step: tokens_of(given.coarse.__getitem__, maps, allocation(step)), packing, tables)
-        return Path(chain.last, allocation, weigh, bisect_fit)
-    return Path(chain.last, allocation, _weigher(chain, packing, 0), largest_fit)
+        return Way(chain.last, allocation, weigh, bisect_fit)
+    return Way(chain.last, allocation, _weigher(chain, packing, 0), largest_fit)
 
 
 def tokens_of(

@@ -81,6 +81,15 @@ def test_streams_of_one_model_are_not_read_with_weights_that_lack_it() -> None:
     assert assemble((4, 5), older, NEAR, HASH) == (tokens, 0)
 
 
+def test_what_was_coded_before_has_no_influence() -> None:
+    used, fresh = with_neighbours(TABLES), with_neighbours(TABLES)
+    for seed in range(5):
+        encode_slices(random_tokens((6, 7), seed=seed), 2, "raster", "static", used, HASH)
+    tokens = random_tokens((6, 7), seed=9)
+    slices = encode_slices(tokens, 2, "raster", "static", used, HASH)
+    assert assemble((6, 7), slices, fresh, HASH) == (tokens, 0)
+
+
 def test_what_a_file_declares_is_checked_against_its_length() -> None:
     tokens = random_tokens((4, 5))
     data = bytearray(write_vqs((64, 80), encode_slices(tokens, 1, "raster", "static", NEAR, HASH), HASH))
@@ -112,7 +121,7 @@ def test_sums_around_tokens_equal_those_found_one_by_one(tokens: Tokens, count: 
     for stage in turns:
         for place, (row, col) in zip(canvases.around(stage), zip(stage.row, stage.col, strict=True), strict=True):
             height, width = maps[stage.level].shape
-            near = [(row + dy, col + dx, weight) for dy, dx, weight in WINDOW]
+            near = [(row + dy, col + dx, weight) for weight, places in WINDOW.items() for dy, dx in places]
             seen = [w * maps[stage.level][y, x] for y, x, w in near if 0 <= y < height and 0 <= x < width]
             assert place == sum(seen)
         values = 1 + part.index[stage.at].astype(np.int64)
