@@ -10,6 +10,7 @@ from PIL import Image
 
 from codec import checkpoint
 from codec.errors import CheckpointError, ImageError
+from codec.neighbour_tables import NAMES, NeighbourTables, NeighbourWeights
 from codec.predictor import Predictor
 from codec.training.codebook_ema import CodebookEma
 from codec.training.data import batch, load_photographs
@@ -99,30 +100,6 @@ def test_exported_weights_hold_histograms_in_which_no_codeword_is_impossible(pho
     assert int(loaded["histogram"][0].sum()) == 16 + blocks  # coarse tokens are counted over whole pictures
     weights = NeighbourWeights(*(loaded[name].numpy() for name in NAMES))
     NeighbourTables(weights, 16, [8])  # or it raises
-
-
-def test_tables_by_neighbours_learn_that_tokens_repeat() -> None:
-    rng = np.random.default_rng(0)
-    codewords = [rng.normal(size=(16 + 8 * (level == 0), 4)).astype(np.float32) for level in range(3)]
-    codewords = [words / np.linalg.norm(words, axis=1, keepdims=True) for words in codewords]
-    index = [
-        np.kron(rng.integers(16, size=(40, 8, 8)), np.ones((1, 4 << level, 4 << level), int)) for level in range(3)
-    ]
-    pictures = [
-        TokenMaps([maps[n].astype(np.int16) for maps in index], rng.random((32, 32)), rng.random((64, 64)))
-        for n in range(40)
-    ]
-    samples = [samples_of(maps, [maps.indices[0] >> 1], codewords, seed) for seed, maps in enumerate(pictures[1:])]
-    tensors = fit_neighbours(samples, codewords)
-    tables = NeighbourTables(NeighbourWeights(*(tensors[name].numpy() for name in NAMES)), 16, [8])
-    for level in range(3):
-        tokens = from_dense(index_of(pictures[0]), np.full((64, 64), level, np.uint8))
-        known = known_of(tokens.level, tokens.grid, np.arange(1024), np.zeros(1024, np.uint8))
-        assert tables.cost(known, tokens.index) / 2**16 / len(tokens) < 2  # of 4 bits
-
-
-def index_of(maps: TokenMaps) -> list[np.ndarray]:
-    return [np.asarray(index) for index in maps.indices]
 
 
 def test_a_batch_is_a_pure_function_of_seed_and_step(photographs: Path) -> None:
