@@ -157,6 +157,9 @@ class NeighbourTables:
     ) -> Iterator[tuple[NDArray[np.int64], Rows, NDArray[np.int64]]]:
         """The tokens of a stage codebook by codebook, the smaller first: numbers, tables, the class of each."""
         book_of = books[stage.at]
+        if not book_of.any():
+            yield stage.at, self._rows_of(stage.level, 0, classes), classes
+            return
         for book in np.unique(book_of)[::-1]:
             mine = book_of == book
             rows = self._rows_of(stage.level, int(book), classes[mine])

@@ -128,7 +128,7 @@ def sealed(body: bytes, grid: tuple[int, int]) -> bytes:
 @pytest.mark.parametrize(
     ("body", "grid", "message"),
     [
-        (b"\x02", (5, 6), "offset 0, flags: entropy model must be below 2, got 2"),
+        (b"\x02", (5, 6), "offset 0, flags: entropy model must be one of 0, 1, 3, got 2"),
         (b"\x40\x00", (5, 6), "offset 2, payload: of a book below 4, got 4"),
         (b"\x30\xff", (5, 6), "offset 1, cut: must be below 255, got 255"),
         (b"\x00" + bytes(16), (1024, 1024), "offset 1, payload: too short for 1048576 blocks"),
@@ -199,7 +199,7 @@ def patched(offset: int, new: bytes) -> bytes:
         (patched(0, b"PK"), "offset 0, magic: a .vqs file starts with b'VQ', got b'PK'"),
         (patched(2, b"\x04"), "offset 2, version: this reader knows versions 2 and 3, got 4"),
         (patched(2, b"\x01"), "offset 2, version: this reader knows versions 2 and 3, got 1. Encode the picture again"),
-        (patched(3, b"\x23"), "offset 3, flags: entropy model"),
+        (patched(3, b"\x22"), "offset 3, flags: entropy model"),
         (patched(4, b"\x00\x0f"), "offset 4, height: must be from 16 to 16384, got 15"),
         (patched(6, b"\xff\xff"), "offset 6, width: must be from 16 to 16384, got 65535"),
         (patched(8, b"\xff"), "offset 8, model: the weights at hand are 0001, got 'ff01'"),
