@@ -10,6 +10,7 @@ The network is trained on photographs when weights are exported (codec/training/
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,7 +59,8 @@ class NeighbourWeights(NamedTuple):
         """
         units = self.hidden.shape[2] if self.hidden.ndim == 4 else 0
         shapes = (6 * codes + 3 * smaller, DIMENSIONS), (LEVELS, SURENESS, units, DIMENSIONS + 1)
-        for name, array, shape in zip(NAMES, self, (*shapes, (units + 1, smaller + LEVELS * codes)), strict=True):
+        arrays: list[NDArray[Any]] = [*self]
+        for name, array, shape in zip(NAMES, arrays, (*shapes, (units + 1, smaller + LEVELS * codes)), strict=True):
             if array.shape != shape:
                 raise CheckpointError(name, f"must be {list(shape)}", list(array.shape))
         if np.abs(self.embedding).max() > RANGE or np.abs(self.hidden).max() >= 1 << 20:
@@ -115,7 +117,11 @@ class NeighbourTables:
         for stage in stages(known.grid, known.blocks, known.level):
             yield stage, self._classes(stage, canvases.around(stage))
             code = self._book_start[known.book[stage.at]] + index[stage.at] + self._level_start[stage.level]
-            canvases.put(stage, lambda level, code=code: self._points[self._canvas_start[level] + code])
+            canvases.put(stage, partial(self._points_of, code))
+
+    def _points_of(self, code: NDArray[np.int64], level: int) -> NDArray[np.int64]:
+        """Points of codewords, packed, for the canvas of a level."""
+        return self._points[self._canvas_start[level] + code]
 
     def write(self, writer: SymbolWriter, known: Known, index: NDArray[np.int32]) -> int:
         """Append the indices of a slice; returns their cost in units of 2^-16 bits."""
@@ -234,7 +240,8 @@ def weights_of(logs: NDArray[np.int64]) -> NDArray[np.int64]:
     excess = np.maximum(weights.max(axis=1) - (MOST_SURE << (TOTAL_BITS - 4)), 0)
     rows, top = np.arange(len(weights)), weights.argmax(axis=1)
     weights[rows, top] -= excess
-    return weights + -(-excess // codes)[:, None]
+    weights += -(-excess // codes)[:, None]
+    return weights
 
 
 def _powers() -> NDArray[np.int64]:
@@ -260,7 +267,8 @@ POWERS = _powers()
 def _packed(embedding: NDArray[np.int8]) -> NDArray[np.int64]:
     """Points [n, 4] as one number each: 1, then the coordinates raised to 1..101, in fields of 12 bits."""
     raised = embedding.astype(np.int64) + RANGE + 1
-    return 1 + (raised << FIELD * np.arange(1, DIMENSIONS + 1)).sum(axis=1)
+    packed: NDArray[np.int64] = 1 + (raised << FIELD * np.arange(1, DIMENSIONS + 1)).sum(axis=1)
+    return packed
 
 
 def _cells(side: int) -> NDArray[np.uint8]:
@@ -268,4 +276,5 @@ def _cells(side: int) -> NDArray[np.uint8]:
     weight, value = np.mgrid[: MOST_WEIGHT + 1, : 1 << FIELD]
     above = value - weight  # the mean is above / weight, from 0 to 100; half a step is added to it
     cell = (2 * above + weight) * side // (np.maximum(weight, 1) * 2 * (2 * RANGE + 1))
-    return cell.clip(0, side - 1).astype(np.uint8).ravel()
+    cells: NDArray[np.uint8] = cell.clip(0, side - 1).astype(np.uint8).ravel()
+    return cells
