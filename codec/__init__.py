@@ -19,6 +19,8 @@ quadtree      levels of a block's quarters <-> levels of its tokens
 books         which block takes which coarse codebook
 interleave    which block travels in which slice
 entropy       symbols <-> bytes
+neighbours    what is known around a token when its turn comes
+neighbour_tables  probabilities chosen by it
 granularity_map  which blocks are split, as symbols
 payload       granularity and indices of some blocks <-> bytes
 slices        one slice: flags, payload, checksum

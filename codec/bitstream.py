@@ -1,10 +1,12 @@
 """Bitstream: the tokens of a picture <-> slices, in any order and number <-> the .vqs file.
 
 A .vqs file is a header, then for each slice its length (7 bits a byte, lowest first, top bit set if
-more bytes follow), its payload and its checksum. The flags, common to all slices, stand in the header:
+more bytes follow), its payload and its checksum. Where a slice has 16 kB or more, the lengths say instead
+how far each is from an even share of what is left of the file (0, -1, 1, -2, ... as 0, 1, 2, 3, ...):
+slices of one picture are much alike. The flags, common to all slices, stand in the header:
 
     magic     2 bytes   "VQ"
-    version   1 byte    2
+    version   1 byte    2, or 3 with shares for lengths
     flags     1 byte    see codec/slices.py
     height    2 bytes   pixels, 16 to 16384
     width     2 bytes
@@ -25,17 +27,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec import entropy, granularity_map, interleave
-from codec.books import check_codes
+from codec.books import book_of_block, check_codes
 from codec.config import BLOCK
 from codec.entropy import Tables
 from codec.errors import BitstreamError, RequestError
-from codec.payload import declared_kinds
+from codec.payload import declared_kinds, payload_size
 from codec.slices import CHECKSUM, MAX_SLICES, Flags, Place, check_length, decode_slice, encode_slice, flags_size
 from codec.tokens import Part, Tokens, merge, select
 
 MIN_SIDE, MAX_SIDE = BLOCK, 16384  # 16384: the counts in a payload stay within the coder's 24 bits
 HEADER = struct.Struct(">2sBBHH2sB")
-MAGIC, VERSION = b"VQ", 2
+MAGIC, VERSION, SHARES = b"VQ", 2, 3  # SHARES: the version of files whose lengths are relative
+LONG = 1 << 14  # bytes of a slice from which a length would have three bytes
 MODEL_BYTES = 2  # of the hash in a file's header; the checksums hold four
 
 
@@ -94,7 +97,7 @@ def encode_slices(
     if not tokens.known.all():
         raise ValueError(f"only whole pictures can be sent, got {int((~tokens.known).sum())} lost tokens")
     check_codes(tokens, tables.codes)
-    flags = Flags(entropy_model, bool(tokens.level.any()), interleave_method, tokens.books)
+    flags = Flags(tables.on_the_wire(entropy_model), bool(tokens.level.any()), interleave_method, tokens.books)
     slices = []
     for index, blocks in enumerate(interleave.partition(tokens.grid, count, interleave_method)):
         part = select(tokens, blocks)
@@ -159,8 +162,42 @@ def write_vqs(size: tuple[int, int], slices: Sequence[TokenSlice], model_hash: b
     head = flags_size(slices[0].data[0])
     flags = slices[0].data[:head]
     assert all(piece.data[:head] == flags for piece in slices), "slices of one picture have the same flags"
-    header = HEADER.pack(MAGIC, VERSION, flags[0], *size, model_hash[:MODEL_BYTES], len(slices)) + flags[1:]
-    return header + b"".join(_pack_length(len(piece.data) - head) + piece.data[head:] for piece in slices)
+    lengths = [len(piece.data) - head for piece in slices]
+    version = SHARES if max(lengths) >= LONG else VERSION
+    numbers = relative_lengths(np.array(lengths)).tolist() if version == SHARES else lengths
+    header = HEADER.pack(MAGIC, version, flags[0], *size, model_hash[:MODEL_BYTES], len(slices)) + flags[1:]
+    bodies = (_pack_length(number) + piece.data[head:] for number, piece in zip(numbers, slices, strict=True))
+    return header + b"".join(bodies)
+
+
+def relative_lengths(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Lengths [..., slices] to numbers that say how far each is from its share of what is left.
+
+    What is left of a file at a slice is its own length, and all that comes after it with the numbers.
+    """
+    numbers, left = np.zeros_like(lengths), np.zeros_like(lengths[..., 0])
+    count = lengths.shape[-1]
+    for at in reversed(range(count)):
+        left = left + lengths[..., at]
+        beyond = lengths[..., at] - left // (count - at)
+        numbers[..., at] = np.where(beyond < 0, -2 * beyond - 1, 2 * beyond)
+        left = left + _length_bytes(numbers[..., at])
+    return numbers
+
+
+def _length_bytes(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bytes that `_pack_length` takes."""
+    return 1 + np.searchsorted([1 << 7, 1 << 14, 1 << 21], numbers, side="right")
+
+
+def payload_sizes(
+    tokens: Tokens, count: int, interleave_method: str, entropy_model: str, tables: Tables
+) -> NDArray[np.int64]:
+    """Bytes of each payload that `encode_slices` would write, int64 [count]."""
+    model, mixed = tables.on_the_wire(entropy_model), bool(tokens.level.any())
+    book = book_of_block(tokens.grid, tokens.books)
+    parts = [select(tokens, blocks) for blocks in interleave.partition(tokens.grid, count, interleave_method)]
+    return np.array([payload_size(part, tokens.grid, book[part.blocks], mixed, model, tables) for part in parts])
 
 
 def overhead_bytes(payloads: NDArray[np.int64], cut: NDArray[np.bool_], file: bool) -> NDArray[np.int64]:
@@ -178,7 +215,9 @@ def overhead_bytes(payloads: NDArray[np.int64], cut: NDArray[np.bool_], file: bo
     if not file:
         slices_only: NDArray[np.int64] = (head + CHECKSUM.size) * payloads.shape[-1]
         return slices_only
-    lengths = 1 + np.searchsorted([1 << 7, 1 << 14, 1 << 21], payloads + CHECKSUM.size, side="right")
+    sizes = payloads + CHECKSUM.size
+    long = sizes.max(axis=-1, keepdims=True) >= LONG
+    lengths = _length_bytes(np.where(long, relative_lengths(sizes), sizes))
     total: NDArray[np.int64] = HEADER.size + head - 1 + (lengths + CHECKSUM.size).sum(-1)
     return total
 
@@ -203,9 +242,10 @@ def read_vqs(
     magic, version, byte, height, width, model, count = HEADER.unpack_from(data)
     if magic != MAGIC:
         raise BitstreamError(f"{name}, offset 0, magic", f"a .vqs file starts with {MAGIC!r}", magic)
-    if version != VERSION:
+    if version not in (VERSION, SHARES):
         next_step = "Encode the picture again" if version == 1 else ""
-        raise BitstreamError(f"{name}, offset 2, version", f"this reader knows version {VERSION}", version, next_step)
+        rule = f"this reader knows versions {VERSION} and {SHARES}"
+        raise BitstreamError(f"{name}, offset 2, version", rule, version, next_step)
     for offset, field, side in ((4, "height", height), (6, "width", width)):
         if not MIN_SIDE <= side <= MAX_SIDE:
             rule = f"must be from {MIN_SIDE} to {MAX_SIDE}"
@@ -219,7 +259,7 @@ def read_vqs(
         raise BitstreamError(f"{name}, offset 8, model", rule, model.hex(), "Point at the weights it was made with")
     flags, start = _flags(data, byte, name)
     slices, map_cost = [], 0
-    for index, (offset, body) in enumerate(_split(data, start, count, name)):
+    for index, (offset, body) in enumerate(_split(data, start, count, name, version == SHARES)):
         blocks = interleave.part_size(grid[0] * grid[1], count, index)
         if tables is not None:
             where = f"{name}, offset {offset}, payload of slice {index}"
@@ -242,12 +282,15 @@ def _flags(data: bytes, byte: int, name: str) -> tuple[Flags, int]:
     return parsed, start
 
 
-def _split(data: bytes, offset: int, count: int, name: str) -> list[tuple[int, bytes]]:
+def _split(data: bytes, offset: int, count: int, name: str, shares: bool) -> list[tuple[int, bytes]]:
     """Offset, payload and checksum of each slice of a file; nothing may be missing or left over."""
     bodies = []
     for index in range(count):
         where = f"{name}, offset {offset}, length of slice {index}"
         length, start = _parse_length(data, offset, where)
+        if shares:
+            beyond = -(length + 1) // 2 if length & 1 else length // 2
+            length = (len(data) - start) // (count - index) + beyond
         offset = start + length
         if not CHECKSUM.size <= length <= len(data) - start:
             rule = f"must be from {CHECKSUM.size} to {len(data) - start}, the bytes that are left"

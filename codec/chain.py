@@ -94,3 +94,25 @@ def largest_fit(last: int, limit_bytes: float, weigh: Weigh) -> int | None:
     sizes = weigh(steps)
     sizes = np.where(sizes <= limit_bytes, sizes, -1)
     return int(steps[len(steps) - 1 - sizes[::-1].argmax()])
+
+
+def bisect_fit(last: int, limit_bytes: float, weigh: Weigh) -> int | None:
+    """Like `largest_fit`, with some ten steps weighed, one by one: for sizes that are dear to know.
+
+    Of the steps weighed that fit, the one with the most bytes. Still, a larger limit never gives fewer: two
+    searches weigh the same steps until one of these fits the larger limit alone.
+    """
+    size = size_at(weigh, 0)
+    if size > limit_bytes:
+        return None
+    best, low, high = 0, 1, last
+    while low <= high:
+        middle = (low + high) // 2
+        found = size_at(weigh, middle)
+        if found <= limit_bytes:
+            low = middle + 1
+            if found >= size:
+                best, size = middle, found
+        else:
+            high = middle - 1
+    return best

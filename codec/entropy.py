@@ -12,7 +12,7 @@ from counting symbols: `size_bytes`.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import constriction
 import numpy as np
@@ -20,8 +20,12 @@ from numpy.typing import NDArray
 
 from codec.config import LEVELS
 from codec.errors import BitstreamError, CheckpointError
+from codec.tokens import Known
 
-MODELS = ("uniform", "static")  # an entropy model's number on the wire is its place here
+MODELS = ("uniform", "static")  # what may be asked for
+NEIGHBOURS = "neighbours"  # static too, a table for each class of neighbours: codec/neighbour_tables.py
+WIRE = {"uniform": 0, "static": 1, NEIGHBOURS: 3}  # numbers in a stream
+LEAST_BITS = 0.04  # no table by neighbours has an index that costs less
 TOTAL_BITS = 20
 MAX_CODES_BITS = 15  # log2 K has four bits on the wire
 WORD_BYTES = 4  # constriction's output comes in words of 32 bits
@@ -75,16 +79,35 @@ def uniform(size: int) -> Any:
     return _model.Uniform(size)
 
 
+class ByNeighbours(Protocol):
+    """Tables chosen by the neighbours of a token: codec/neighbour_tables.py."""
+
+    def write(self, writer: "SymbolWriter", known: Known, index: NDArray[np.int32]) -> int:
+        """Append all indices; returns their cost in units of 2^-16 bits."""
+
+    def read(self, reader: "SymbolReader", known: Known) -> NDArray[np.int32]:
+        """Inverse of `write`."""
+
+    def cost(self, known: Known, index: NDArray[np.int32]) -> int:
+        """Cost of all indices in units of 2^-16 bits."""
+
+
 class Tables:
     """Probabilities of the indices of each codebook.
 
     Args:
         weights: int64 [L, K], rows made by `quantize`; K a power of two from 2 to 2^15.
         coarse: The same for the coarse codebooks of K/2, K/4, ... codewords.
+        neighbours: Tables by neighbours, if the weights have them.
     """
 
-    def __init__(self, weights: NDArray[np.int64], coarse: Sequence[NDArray[np.int64]] = ()) -> None:
-        self.weights, self.coarse = weights, tuple(coarse)
+    def __init__(
+        self,
+        weights: NDArray[np.int64],
+        coarse: Sequence[NDArray[np.int64]] = (),
+        neighbours: ByNeighbours | None = None,
+    ) -> None:
+        self.weights, self.coarse, self.neighbours = weights, tuple(coarse), neighbours
         self.codes = int(weights.shape[1])
         self.books = 1 + len(self.coarse)
         self._models: dict[tuple[str, int, int], Any] = {}
@@ -96,12 +119,18 @@ class Tables:
                 self._models[name, level, book], self._costs[name, level, book] = model, cost_of(of_name)
 
     @classmethod
-    def from_counts(cls, counts: NDArray[np.integer[Any]], coarse: NDArray[np.integer[Any]] = NOTHING) -> "Tables":
+    def from_counts(
+        cls,
+        counts: NDArray[np.integer[Any]],
+        coarse: NDArray[np.integer[Any]] = NOTHING,
+        neighbours: ByNeighbours | None = None,
+    ) -> "Tables":
         """Tables from histograms as stored with the weights.
 
         Args:
             counts: Integers [L, K].
             coarse: Integers of the coarse codebooks of K/2, K/4, ... codewords, one after another.
+            neighbours: Tables by neighbours.
 
         Raises:
             CheckpointError: If K is no power of two, the coarse ones are no such row, or a count is below 1
@@ -120,7 +149,22 @@ class Tables:
         for row in (*counts, *rows):
             if row.min() < 1 or row.max() >= 2**31:
                 raise CheckpointError("histogram", "counts must be from 1 to 2^31 - 1", int(row.min()))
-        return cls(np.stack([quantize(row) for row in counts]), [quantize(row) for row in rows])
+        return cls(np.stack([quantize(row) for row in counts]), [quantize(row) for row in rows], neighbours)
+
+    def on_the_wire(self, entropy_model: str) -> str:
+        """What a request comes to with these tables: `static` is the best that they have."""
+        return NEIGHBOURS if entropy_model == "static" and self.neighbours is not None else entropy_model
+
+    def by_neighbours(self) -> ByNeighbours:
+        """The tables by neighbours.
+
+        Raises:
+            BitstreamError: If these weights have none.
+        """
+        if self.neighbours is None:
+            rule = "coded with tables by neighbours, which these weights do not have"
+            raise BitstreamError("payload", rule, "", "Use the weights it was made with")
+        return self.neighbours
 
     def model(self, entropy_model: str, level: int, book: int = 0) -> Any:
         """The coder's model of indices of a level, of a book if coarse; `entropy_model` is one of `MODELS`."""
@@ -136,6 +180,8 @@ class Tables:
 
     def least_bits(self, entropy_model: str, books: Collection[int] = (0,)) -> float:
         """The least a block can cost: 1 coarse, 4 medium or 16 fine tokens of the likeliest indices."""
+        if entropy_model == NEIGHBOURS:
+            return LEAST_BITS
         split = [4**level * int(self.cost(entropy_model, level).min()) for level in range(1, LEVELS)]
         coarse = [int(self.cost(entropy_model, 0, book).min()) for book in books]
         least: int = min(split + coarse)

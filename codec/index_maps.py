@@ -12,13 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from codec.books import book_of_block
 from codec.codebook import SubCodebook, nearest
 from codec.config import BLOCK, LEVELS
 from codec.granularity import density, flat_blocks, grey, is_flat
 from codec.quantizer import Quantizer
-from codec.rate import Allocation, Candidates, Finer
-from codec.tokens import Tokens, from_dense
+from codec.rate import Allocation, Candidates, Finer, tokens_of
+from codec.tokens import Tokens
 
 SHOWN = 0.02  # a codebook shows a flat picture if its squared distance to the features is no more above that of book 0
 
@@ -55,13 +54,11 @@ class IndexMaps:
 
     def tokens(self, choice: Allocation) -> Tokens:
         """The tokens of an allocation."""
-        grid = (choice.quarters.shape[0] // 2, choice.quarters.shape[1] // 2)
-        book = book_of_block(grid, choice.books).reshape(grid)
-        coarse = np.select([book == number for number in np.unique(book)], [self.index(0, b) for b in np.unique(book)])
         # The search through a codebook is skipped where no token will be.
-        nothing = [np.zeros((grid[0] << level, grid[1] << level), np.int64) for level in range(LEVELS)]
+        height, width = choice.quarters.shape
+        nothing = [np.zeros((height << level >> 1, width << level >> 1), np.int64) for level in range(LEVELS)]
         finer = [self.index(level) if (choice.quarters == level).any() else nothing[level] for level in (1, 2)]
-        return from_dense([coarse, *finer], choice.quarters, choice.books)
+        return tokens_of(lambda book: self.index(0, book), finer, choice)
 
     def _finer(self, frame: NDArray[np.uint8]) -> Finer:
         luma = grey(frame)

@@ -35,6 +35,7 @@ from codec.images import crop, pad_to_blocks
 from codec.index_maps import IndexMaps
 from codec.latents import Concealed, latent_maps
 from codec.layers import channels_last
+from codec.neighbour_tables import NAMES, NeighbourTables, NeighbourWeights
 from codec.precision import choose_precision, lower
 from codec.predictor import Predictor
 from codec.quantizer import Quantizer
@@ -86,7 +87,8 @@ class Codec:
         self.decoder, self.predictor = Decoder(config), Predictor(config)
         tensors = dict(tokenizer)
         codewords, counts = tensors.pop(CODEWORDS), tensors.pop(HISTOGRAM)
-        self.tables = Tables.from_counts(tensors.pop("histogram").numpy(), counts.numpy())
+        by_neighbours = neighbour_tables(tensors, config.codes)
+        self.tables = Tables.from_counts(tensors.pop("histogram").numpy(), counts.numpy(), by_neighbours)
         whole = torch.nn.ModuleDict({"encoder": self.encoder, "quantizer": self.quantizer, "decoder": self.decoder})
         checkpoint.fill(whole, tensors, source)
         checkpoint.fill(self.predictor, predictor, source)
@@ -280,6 +282,17 @@ class Codec:
         """What identifies these weights in a table or a log, and how they are multiplied."""
         weights = {"weights": self.source.name, "sha256": self.hash.hex(), "precision": self.precision}
         return {**weights, **self.config.to_dict()}
+
+
+def neighbour_tables(tensors: dict[str, Tensor], codes: int) -> NeighbourTables | None:
+    """Take the tables by neighbours out of the tensors of a tokenizer; None if it was exported without them."""
+    if NAMES[0] not in tensors:
+        return None
+    missing = [name for name in NAMES if name not in tensors]
+    if missing:
+        raise CheckpointError(missing[0], "tables by neighbours come together", "", "Export the weights again")
+    weights = NeighbourWeights(*(tensors.pop(name).numpy() for name in NAMES))
+    return NeighbourTables(weights, codes, smaller_sizes(codes))
 
 
 def choose_device(name: str) -> torch.device:

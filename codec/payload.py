@@ -15,36 +15,70 @@ from numpy.typing import NDArray
 
 from codec import granularity_map
 from codec.config import LEVELS
-from codec.entropy import SymbolReader, SymbolWriter, Tables, size_bytes
+from codec.entropy import NEIGHBOURS, SymbolReader, SymbolWriter, Tables, size_bytes
 from codec.quadtree import CELLS, collapse, expand, starts
-from codec.tokens import Part
+from codec.tokens import Part, known_of
 
 
-def write_payload(part: Part, book: NDArray[np.uint8], mixed: bool, entropy_model: str, tables: Tables) -> bytes:
+def write_payload(
+    part: Part, grid: tuple[int, int], book: NDArray[np.uint8], mixed: bool, entropy_model: str, tables: Tables
+) -> bytes:
     """Blocks of a slice to bytes.
 
     Args:
         part: Blocks, levels and indices.
+        grid: (h, w) of the picture in blocks.
         book: uint8, the book of each block.
         mixed: Whether granularity is sent; without it all tokens are coarse.
         entropy_model: One of `entropy.MODELS`.
         tables: Probabilities of the indices.
     """
-    writer, cost, symbols = SymbolWriter(), 0, len(part.level)
+    writer = SymbolWriter()
     if mixed:
-        quarters = expand(part.level)
-        granularity_map.write(writer, quarters)
-        counts = np.bincount(granularity_map.kinds_of(quarters), minlength=granularity_map.KINDS)
-        cost, map_symbols = (int(value) for value in granularity_map.cost(counts))
-        symbols += map_symbols
-    for at, level, number in _groups(part.level, book):
-        writer.write(part.index[at], tables.model(entropy_model, level, number))
-        cost += int(tables.cost(entropy_model, level, number)[part.index[at]].sum())
-    return writer.getvalue().ljust(int(size_bytes(np.array(cost), np.array(symbols))), b"\0")
+        granularity_map.write(writer, expand(part.level))
+    if entropy_model == NEIGHBOURS:
+        cost = tables.by_neighbours().write(writer, known_of(part.level, grid, part.blocks, book), part.index)
+    else:
+        cost = _cost(part, book, entropy_model, tables)
+        for at, level, number in _groups(part.level, book):
+            writer.write(part.index[at], tables.model(entropy_model, level, number))
+    return writer.getvalue().ljust(_size(part, mixed, cost), b"\0")
+
+
+def payload_size(
+    part: Part, grid: tuple[int, int], book: NDArray[np.uint8], mixed: bool, entropy_model: str, tables: Tables
+) -> int:
+    """Bytes that `write_payload` would give."""
+    if entropy_model == NEIGHBOURS:
+        known = known_of(part.level, grid, part.blocks, book)
+        return _size(part, mixed, tables.by_neighbours().cost(known, part.index))
+    return _size(part, mixed, _cost(part, book, entropy_model, tables))
+
+
+def _cost(part: Part, book: NDArray[np.uint8], entropy_model: str, tables: Tables) -> int:
+    """Cost of the indices in units of 2^-16 bits."""
+    groups = _groups(part.level, book)
+    return sum(int(tables.cost(entropy_model, level, number)[part.index[at]].sum()) for at, level, number in groups)
+
+
+def _size(part: Part, mixed: bool, cost: int) -> int:
+    """Bytes of a payload whose indices have this cost."""
+    symbols = len(part.level)
+    if mixed:
+        counts = np.bincount(granularity_map.kinds_of(expand(part.level)), minlength=granularity_map.KINDS)
+        map_cost, map_symbols = (int(value) for value in granularity_map.cost(counts))
+        cost, symbols = cost + map_cost, symbols + map_symbols
+    return int(size_bytes(np.array(cost), np.array(symbols)))
 
 
 def read_payload(
-    payload: bytes, blocks: NDArray[np.int64], book: NDArray[np.uint8], mixed: bool, entropy_model: str, tables: Tables
+    payload: bytes,
+    grid: tuple[int, int],
+    blocks: NDArray[np.int64],
+    book: NDArray[np.uint8],
+    mixed: bool,
+    entropy_model: str,
+    tables: Tables,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Inverse of `write_payload`, given the numbers and books of the blocks: level and index.
 
@@ -55,6 +89,8 @@ def read_payload(
     level = np.zeros(len(blocks), np.uint8)
     if mixed:
         level = collapse(granularity_map.read(reader, len(blocks)))
+    if entropy_model == NEIGHBOURS:
+        return level, tables.by_neighbours().read(reader, known_of(level, grid, blocks, book))
     index = np.zeros(len(level), np.int32)
     for at, number, of_book in _groups(level, book):
         index[at] = reader.read(len(at), tables.model(entropy_model, number, of_book))

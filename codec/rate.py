@@ -17,15 +17,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.bitstream import overhead_bytes
-from codec.books import blocks_before, rank_of_block
-from codec.chain import Chain, Weigh, largest_fit, size_at
+from codec.bitstream import overhead_bytes, payload_sizes
+from codec.books import blocks_before, book_of_block, rank_of_block
+from codec.chain import Chain, Weigh, bisect_fit, largest_fit, size_at
 from codec.config import BLOCK, LEVELS, cells
-from codec.entropy import Tables
+from codec.entropy import NEIGHBOURS, Tables
 from codec.errors import RequestError
 from codec.granularity_map import KINDS
 from codec.interleave import partition
-from codec.tokens import CUTS, Books
+from codec.tokens import CUTS, Books, Tokens, from_dense
 
 ALL_COARSE = (0.0, 0.0, 1.0)
 KNOTS = np.array(
@@ -110,26 +110,85 @@ def allocate_for_bpp(bpp: float, pixels: int, given: Candidates, packing: Packin
     """
     if not 0 < bpp < math.inf:
         raise RequestError("bpp", "must be a number above 0", bpp)
-    limit, rows_cols = bpp * pixels / 8, given.coarse[0].shape
-    quarters = np.zeros((2 * rows_cols[0], 2 * rows_cols[1]), np.uint8)
-    recode, start = _recoding(given, packing, tables), len(given.coarse) - 1
-    weigh = _weigher(recode, packing, start)
-    last = (start - given.enough) * CUTS if given.flat else recode.last
-    if size_at(weigh, last) > limit or given.flat:
-        step = last if size_at(weigh, last) <= limit else largest_fit(last, limit, weigh)
+    limit, start = bpp * pixels / 8, len(given.coarse) - 1
+    recoding = _recoded(given, packing, tables)
+    last = (start - given.enough) * CUTS if given.flat else start * CUTS
+    if size_at(recoding.weigh, last) > limit or given.flat:
+        step = last if size_at(recoding.weigh, last) <= limit else recoding.fit(last, limit, recoding.weigh)
         if step is None and packing.file:
-            raise _out_of_reach(bpp, math.ceil(8e4 * size_at(weigh, 0) / pixels) / 1e4, "the least")
-        whole, cut = divmod(step or 0, CUTS)
-        return Allocation(quarters, Books(start - whole, cut))
-    splitting, order = _splitting(given, packing, tables)
-    weigh = _weigher(splitting, packing, 0)
+            raise _out_of_reach(bpp, math.ceil(8e4 * size_at(recoding.weigh, 0) / pixels) / 1e4, "the least")
+        return recoding.allocation(step or 0)
+    splitting = _split(given, packing, tables)
     if packing.file:
-        most = 8 * size_at(weigh, splitting.last) / pixels
+        most = 8 * size_at(splitting.weigh, splitting.last) / pixels
         if bpp > max(most, math.log2(tables.codes) / FINEST**2):
             raise _out_of_reach(bpp, math.floor(1e4 * most) / 1e4, "the most")
-    step = largest_fit(splitting.last, limit, weigh)
-    done = order[: np.searchsorted(splitting.step, step or 0, side="right")]
-    return Allocation(_upgraded(done, quarters.shape), Books())
+    return splitting.allocation(splitting.fit(splitting.last, limit, splitting.weigh) or 0)
+
+
+class Way(NamedTuple):
+    """Nested ways to send a picture: the last step, what a step is, what it weighs, how to find one that fits."""
+
+    last: int
+    allocation: Callable[[int], Allocation]
+    weigh: Weigh
+    fit: Callable[[int, float, Weigh], int | None]
+
+
+def _recoded(given: Candidates, packing: Packing, tables: Tables) -> Way:
+    """All blocks coarse, from the smallest codebook to the full one."""
+    start, shape = len(given.coarse) - 1, given.coarse[0].shape
+
+    def allocation(step: int) -> Allocation:
+        whole, cut = divmod(step, CUTS)
+        return Allocation(np.zeros((2 * shape[0], 2 * shape[1]), np.uint8), Books(start - whole, cut))
+
+    if tables.on_the_wire(packing.entropy_model) == NEIGHBOURS:
+        weigh = _exact(lambda step: tokens_of(given.coarse.__getitem__, (), allocation(step)), packing, tables)
+        return Way(start * CUTS, allocation, weigh, bisect_fit)
+    return Way(start * CUTS, allocation, _weigher(_recoding(given, packing, tables), packing, start), largest_fit)
+
+
+def _split(given: Candidates, packing: Packing, tables: Tables) -> Way:
+    """From all coarse to all fine."""
+    chain, order = _splitting(given, packing, tables)
+    shape = (2 * given.coarse[0].shape[0], 2 * given.coarse[0].shape[1])
+
+    def allocation(step: int) -> Allocation:
+        return Allocation(_upgraded(order[: np.searchsorted(chain.step, step, side="right")], shape), Books())
+
+    if tables.on_the_wire(packing.entropy_model) == NEIGHBOURS:
+        finer = given.finer()
+        maps = (finer.medium, finer.fine)
+        weigh = _exact(lambda step: tokens_of(given.coarse.__getitem__, maps, allocation(step)), packing, tables)
+        return Way(chain.last, allocation, weigh, bisect_fit)
+    return Way(chain.last, allocation, _weigher(chain, packing, 0), largest_fit)
+
+
+def tokens_of(
+    coarse: Callable[[int], NDArray[np.int64]], finer: Sequence[NDArray[np.int64]], choice: Allocation
+) -> Tokens:
+    """The tokens of an allocation, from the index maps of the coarse books, by number, and of the finer levels."""
+    grid = (choice.quarters.shape[0] // 2, choice.quarters.shape[1] // 2)
+    book = book_of_block(grid, choice.books).reshape(grid)
+    numbers = np.unique(book).tolist()
+    chosen = np.select([book == number for number in numbers], [coarse(number) for number in numbers])
+    return from_dense([chosen, *finer], choice.quarters, choice.books)
+
+
+def _exact(tokens_at: Callable[[int], Tokens], packing: Packing, tables: Tables) -> Weigh:
+    """Steps to bytes where a token's cost depends on others: each step is made and counted."""
+
+    def weigh(steps: NDArray[np.int64]) -> NDArray[np.int64]:
+        sizes = []
+        for step in steps.tolist():
+            tokens = tokens_at(step)
+            payloads = payload_sizes(tokens, packing.slices, packing.interleave, packing.entropy_model, tables)
+            cut = np.array(tokens.books.book > 0)
+            sizes.append(int(payloads.sum() + overhead_bytes(payloads, cut, packing.file)))
+        return np.array(sizes)
+
+    return weigh
 
 
 def _out_of_reach(bpp: float, nearest: float, word: str) -> RequestError:

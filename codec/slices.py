@@ -1,6 +1,6 @@
 """One slice: some blocks of one picture as bytes that decode alone.
 
-    flags     1 byte    bits 0-1 entropy model (0 uniform, 1 static), bit 2 mixed granularity,
+    flags     1 byte    bits 0-1 entropy model (0 uniform, 1 static, 3 neighbours), bit 2 mixed granularity,
                         bit 3 interleave (0 raster, 1 low discrepancy), bits 4-7 book: coarse tokens
                         are of a codebook of K >> book codewords
     cut       1 byte    0 to 254, only if book > 0: share of blocks, in 1/255, of book - 1 instead
@@ -65,7 +65,7 @@ class Flags(NamedTuple):
     def pack(self) -> bytes:
         """Flags to 1 byte, or 2 where there is a cut."""
         byte = (
-            entropy.MODELS.index(self.entropy_model)
+            entropy.WIRE[self.entropy_model]
             | self.mixed << 2
             | interleave.METHODS.index(self.interleave) << 3
             | self.books.book << 4
@@ -80,13 +80,14 @@ class Flags(NamedTuple):
             BitstreamError: If the entropy model is none of this version, or the cut none at all.
         """
         byte, cut = data[0], data[1] if len(data) > 1 else 0
-        if byte & 3 >= len(entropy.MODELS):
-            rule = f"entropy model must be below {len(entropy.MODELS)}"
+        names = {number: name for name, number in entropy.WIRE.items()}
+        if byte & 3 not in names:
+            rule = f"entropy model must be one of {', '.join(map(str, names))}"
             raise BitstreamError(f"{where}, offset {offsets[0]}, flags", rule, byte & 3)
         if cut >= CUTS:
             raise BitstreamError(f"{where}, offset {offsets[1]}, cut", f"must be below {CUTS}", cut)
         books = Books(byte >> 4, cut)
-        return cls(entropy.MODELS[byte & 3], bool(byte >> 2 & 1), interleave.METHODS[byte >> 3 & 1], books)
+        return cls(names[byte & 3], bool(byte >> 2 & 1), interleave.METHODS[byte >> 3 & 1], books)
 
 
 def flags_size(byte: int) -> int:
@@ -104,7 +105,7 @@ def encode_slice(part: Part, flags: Flags, place: Place, tables: Tables) -> byte
         tables: Probabilities of the indices.
     """
     book = book_of_block(place.grid, part.books)[part.blocks]
-    body = flags.pack() + write_payload(part, book, flags.mixed, flags.entropy_model, tables)
+    body = flags.pack() + write_payload(part, place.grid, book, flags.mixed, flags.entropy_model, tables)
     return body + CHECKSUM.pack(place.checksum(body))
 
 
@@ -122,7 +123,7 @@ def decode_slice(data: bytes, place: Place, tables: Tables) -> Part:
     blocks = interleave.partition(place.grid, place.count, flags.interleave)[place.index]
     book = book_of_block(place.grid, flags.books)[blocks]
     try:
-        level, index = read_payload(payload, blocks, book, flags.mixed, flags.entropy_model, tables)
+        level, index = read_payload(payload, place.grid, blocks, book, flags.mixed, flags.entropy_model, tables)
     except BitstreamError as error:
         raise BitstreamError(f"{place}, offset {head}, {error.args[0]}", *error.args[1:]) from error
     return Part(blocks, level, index, flags.books)

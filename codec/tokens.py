@@ -110,12 +110,19 @@ def block_of(tokens: Tokens) -> NDArray[np.int64]:
 
 def cell_of(tokens: Tokens) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Row and column of each token on the grid of its own level, int64 [N] each."""
-    block, cell = np.divmod(tokens.start, CELLS)
-    row, col = np.divmod(block, tokens.grid[1])
+    return cell_at(tokens.start, tokens.level, tokens.grid[1])
+
+
+def cell_at(
+    start: NDArray[np.int64], level: NDArray[np.uint8], width: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The same for tokens that begin at these cells of a picture `width` blocks wide; int64 [M], uint8 [M]."""
+    block, cell = np.divmod(start, CELLS)
+    row, col = np.divmod(block, width)
     # The bits of `cell` are y1 x1 y0 x0: quarter, then cell of the quarter.
     row = 4 * row + 2 * (cell >> 3) + (cell >> 1 & 1)
     col = 4 * col + 2 * (cell >> 2 & 1) + (cell & 1)
-    shift = LEVELS - 1 - tokens.level
+    shift = LEVELS - 1 - level
     return row >> shift, col >> shift
 
 
@@ -194,12 +201,35 @@ class Part:
     books: Books = FULL
 
 
+class Known(NamedTuple):
+    """What both ends know of the tokens of a slice before any index.
+
+    Attributes:
+        grid: (h, w) of the picture in blocks.
+        blocks: int64, ascending raster numbers of the slice's blocks.
+        level: uint8 [M], quad-trees of these blocks one after another.
+        book: uint8 [M], of each token; 0 where it is not coarse.
+    """
+
+    grid: tuple[int, int]
+    blocks: NDArray[np.int64]
+    level: NDArray[np.uint8]
+    book: NDArray[np.uint8]
+
+
 def select(tokens: Tokens, blocks: NDArray[np.int64]) -> Part:
     """The tokens of some blocks (ascending raster numbers)."""
     chosen = np.zeros(tokens.grid[0] * tokens.grid[1], np.bool_)
     chosen[blocks] = True
     at = chosen[block_of(tokens)]
     return Part(blocks, tokens.level[at], tokens.index[at], tokens.books)
+
+
+def known_of(
+    level: NDArray[np.uint8], grid: tuple[int, int], blocks: NDArray[np.int64], book: NDArray[np.uint8]
+) -> Known:
+    """What is known of blocks of a picture, given their levels and the book of each block."""
+    return Known(grid, blocks, level, np.where(level == 0, book[starts(level) // CELLS], 0).astype(np.uint8))
 
 
 def merge(grid: tuple[int, int], parts: Sequence[Part]) -> Tokens:

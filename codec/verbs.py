@@ -178,6 +178,8 @@ def bench(args: argparse.Namespace) -> None:
 
 
 def _facts(file: "VqsFile", size_bytes: int) -> dict[str, Any]:
+    from codec.entropy import NEIGHBOURS
+
     height, width = file.size
     return {
         "pixels": f"{width}x{height}",
@@ -187,7 +189,7 @@ def _facts(file: "VqsFile", size_bytes: int) -> dict[str, Any]:
         "granularity": "mixed" if file.flags.mixed else "all coarse",
         "granularity map": f"{file.map_bits / 8:.0f} bytes, {file.map_bits / (height * width):.4f} bits per pixel",
         "coarse codebook": _codebook(file.flags.books),
-        "entropy model": file.flags.entropy_model,
+        "entropy model": {NEIGHBOURS: "static by neighbours"}.get(file.flags.entropy_model, file.flags.entropy_model),
         "slices": f"{len(file.slices)} ({file.flags.interleave})",
         "bytes of slices": " ".join(str(len(piece.data)) for piece in file.slices),
         "model hash": f"{file.model.hex()}...",

@@ -5,22 +5,10 @@ photographs -> encoder -> z, coarse -> usage of the full codebook -> cluster (->
 
 from collections.abc import Callable, Iterable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from codec.codebook import cluster, joined, nearest, smaller_sizes
-from codec.encoder import Encoder
-from codec.training.token_maps import crop_to_blocks
-
-
-@torch.no_grad()
-def coarse_features(encoder: Encoder, photograph: NDArray[np.uint8]) -> Tensor:
-    """What the encoder makes of a photograph uint8 [H, W, 3] at the coarse grid: float32 [h*w, D], unit length."""
-    x = torch.tensor(crop_to_blocks(photograph)[None]).permute(0, 3, 1, 2).float() / 127.5 - 1
-    z: Tensor = encoder(x.contiguous(memory_format=torch.channels_last))[0][0]
-    return z.float().flatten(1).T
 
 
 def coarse_books(

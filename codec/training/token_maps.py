@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from codec.config import BLOCK, LEVELS
 from codec.encoder import Encoder
@@ -23,11 +24,17 @@ HISTOGRAM_RATIOS = ((0.0, 0.5, 0.5), (0.1, 0.4, 0.5), (0.3, 0.5, 0.2))
 
 
 @torch.no_grad()
-def index_maps(encoder: Encoder, quantizer: Quantizer, frames: NDArray[np.uint8]) -> list[NDArray[np.int16]]:
-    """Indices of all levels for frames [B, H, W, 3], from bf16 where that is fast: int16 [B, h_l, w_l] each."""
+def features_of(encoder: Encoder, frames: NDArray[np.uint8]) -> list[Tensor]:
+    """What the encoder makes of frames [B, H, W, 3], in bf16 where that is fast: float32 [B, D, h_l, w_l] a level."""
     x = torch.tensor(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
     with autocast(torch.device("cpu")):
-        features = [z.float() for z in encoder(x.contiguous(memory_format=torch.channels_last))]
+        return [z.float() for z in encoder(x.contiguous(memory_format=torch.channels_last))]
+
+
+@torch.no_grad()
+def index_maps(encoder: Encoder, quantizer: Quantizer, frames: NDArray[np.uint8]) -> list[NDArray[np.int16]]:
+    """Indices of all levels for frames [B, H, W, 3]: int16 [B, h_l, w_l] each."""
+    features = features_of(encoder, frames)
     return [quantizer.nearest(level, z).numpy().astype(np.int16) for level, z in enumerate(features)]
 
 
@@ -48,9 +55,14 @@ class TokenMaps(NamedTuple):
 def token_maps(encoder: Encoder, quantizer: Quantizer, photograph: NDArray[np.uint8]) -> TokenMaps:
     """All three levels of a photograph, and the densities that choose between them."""
     frame = crop_to_blocks(photograph)
+    return maps_of(quantizer, features_of(encoder, frame[None]), frame)
+
+
+def maps_of(quantizer: Quantizer, features: list[Tensor], frame: NDArray[np.uint8]) -> TokenMaps:
+    """The same for a frame of whole blocks whose features [1, D, h_l, w_l] are at hand."""
     luma = grey(frame)
     return TokenMaps(
-        [m[0] for m in index_maps(encoder, quantizer, frame[None])],
+        [quantizer.nearest(level, z)[0].numpy().astype(np.int16) for level, z in enumerate(features)],
         density(luma, BLOCK).astype(np.float32),
         density(luma, BLOCK // 2).astype(np.float32),
     )

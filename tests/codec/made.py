@@ -4,7 +4,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from codec.books import book_of_block
+from codec.codebook import smaller_sizes
 from codec.entropy import Tables
+from codec.neighbour_tables import NeighbourTables, NeighbourWeights
 from codec.tokens import FULL, Books, Tokens, from_dense
 
 CODES = 64
@@ -51,3 +53,22 @@ shares = st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0])
 grids = st.tuples(st.integers(1, 7), st.integers(1, 7))
 any_books = st.builds(lambda book, cut: Books(book, cut if book else 0), st.integers(0, 3), st.integers(0, 254))
 any_tokens = st.builds(random_tokens, grids, shares, shares, st.integers(0, 2**20), books=any_books)
+
+
+def neighbour_weights(codes: int = CODES, seed: int = 0) -> NeighbourWeights:
+    """Integers that make every class a table of its own."""
+    rng, smaller = np.random.default_rng(seed), sum(smaller_sizes(codes))
+    return NeighbourWeights(
+        rng.integers(-50, 51, (6 * codes + 3 * smaller, 4)).astype(np.int8),
+        rng.integers(-3000, 3000, (3, 3, 8, 5)).astype(np.int32),
+        rng.integers(-1000, 1000, (9, smaller + 3 * codes)).astype(np.int16),
+    )
+
+
+def with_neighbours(tables: Tables) -> Tables:
+    """The same tables, and some by neighbours."""
+    by_neighbours = NeighbourTables(neighbour_weights(tables.codes), tables.codes, smaller_sizes(tables.codes))
+    return Tables(tables.weights, tables.coarse, by_neighbours)
+
+
+NEAR = with_neighbours(TABLES)

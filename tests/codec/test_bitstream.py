@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codec.bitstream import (
@@ -128,7 +128,7 @@ def sealed(body: bytes, grid: tuple[int, int]) -> bytes:
 @pytest.mark.parametrize(
     ("body", "grid", "message"),
     [
-        (b"\x02", (5, 6), "offset 0, flags: entropy model must be below 2, got 2"),
+        (b"\x02", (5, 6), "offset 0, flags: entropy model must be one of 0, 1, 3, got 2"),
         (b"\x40\x00", (5, 6), "offset 2, payload: of a book below 4, got 4"),
         (b"\x30\xff", (5, 6), "offset 1, cut: must be below 255, got 255"),
         (b"\x00" + bytes(16), (1024, 1024), "offset 1, payload: too short for 1048576 blocks"),
@@ -197,9 +197,9 @@ def patched(offset: int, new: bytes) -> bytes:
     [
         (b"", "x.vqs, offset 0, header: must have 11 bytes, got 0"),
         (patched(0, b"PK"), "offset 0, magic: a .vqs file starts with b'VQ', got b'PK'"),
-        (patched(2, b"\x03"), "offset 2, version: this reader knows version 2, got 3"),
-        (patched(2, b"\x01"), "offset 2, version: this reader knows version 2, got 1. Encode the picture again"),
-        (patched(3, b"\x23"), "offset 3, flags: entropy model"),
+        (patched(2, b"\x04"), "offset 2, version: this reader knows versions 2 and 3, got 4"),
+        (patched(2, b"\x01"), "offset 2, version: this reader knows versions 2 and 3, got 1. Encode the picture again"),
+        (patched(3, b"\x22"), "offset 3, flags: entropy model"),
         (patched(4, b"\x00\x0f"), "offset 4, height: must be from 16 to 16384, got 15"),
         (patched(6, b"\xff\xff"), "offset 6, width: must be from 16 to 16384, got 65535"),
         (patched(8, b"\xff"), "offset 8, model: the weights at hand are 0001, got 'ff01'"),
@@ -319,6 +319,37 @@ def test_a_container_adds_12_bytes_and_4_a_slice_at_most(count: int, split: floa
     assert sum(len(piece.data) for piece in slices) - payloads <= 4 * count
     sizes = np.array([[len(piece.data) - head - 2 for piece in slices]])
     assert overhead_bytes(sizes, np.array([head == 2]), True)[0] == len(file) - payloads
+
+
+@given(st.lists(st.integers(1, 40000), min_size=1, max_size=12), st.integers(0, 2**20))
+@settings(deadline=None)
+def test_files_of_long_slices_come_back_with_the_overhead_foretold(sizes: list[int], seed: int) -> None:
+    rng, flags = np.random.default_rng(seed), Flags("uniform", False, "raster", FULL).pack()
+    pieces = [TokenSlice(i, len(sizes), 0, flags + rng.bytes(size) + rng.bytes(2)) for i, size in enumerate(sizes)]
+    data = write_vqs((512, 768), pieces, HASH)
+    assert data[2] == (3 if max(sizes) + 2 >= 1 << 14 else 2)
+    assert [piece.data for piece in read_vqs(data).slices] == [piece.data for piece in pieces]
+    assert overhead_bytes(np.array([sizes]), np.array([False]), True)[0] == len(data) - sum(sizes)
+
+
+def test_long_files_cut_short_are_refused_or_hold_no_whole_slice() -> None:
+    tokens = random_tokens((96, 96), 1, 1)
+    slices = slices_of(tokens, 3)
+    data = write_vqs((1536, 1536), slices, HASH)
+    assert data[2] == 3 and joined(tokens, list(read_vqs(data, "x", HASH, TABLES).slices)) == (tokens, 0)
+    for other in (data[:-1], data[:-5000], data[: len(data) // 2], data + bytes(9)):
+        try:
+            found = read_vqs(other, "x", HASH, TABLES)
+        except BitstreamError:
+            continue
+        assert joined(tokens, list(found.slices))[1] == 3
+
+
+@pytest.mark.parametrize("size", [16_000, 17_000, 100_000, 3_000_000])
+@pytest.mark.parametrize("count", [1, 2, 4, 32])
+def test_long_slices_have_no_more_overhead_than_short_ones(count: int, size: int) -> None:
+    sizes = size + np.random.default_rng(0).integers(-size // 100, size // 100, (50, count)).clip(-4000, 4000)
+    assert overhead_bytes(sizes, np.zeros(50, bool), True).max() <= 12 + 4 * count
 
 
 @pytest.mark.slow

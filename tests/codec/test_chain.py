@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codec.chain import Chain, largest_fit
+from codec.chain import Chain, bisect_fit, largest_fit
 
 
 def test_states_equal_applying_the_events_one_by_one() -> None:
@@ -33,6 +33,20 @@ def test_a_larger_limit_never_gives_fewer_bytes(last: int, seed: int, limits: li
     got = [-1 if step is None else int(sizes[step]) for step in chosen]
     assert got == sorted(got)
     assert all(size <= limit for size, limit in zip(got, sorted(limits), strict=True))
+
+
+@given(st.integers(0, 400), st.integers(0, 2**20), st.lists(st.integers(0, 900), min_size=2, max_size=30))
+def test_bisecting_never_gives_fewer_bytes_for_a_larger_limit(last: int, seed: int, limits: list[int]) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = np.cumsum(rng.integers(-2, 6, last + 1)) + 20
+    chosen = [bisect_fit(last, limit, lambda steps: sizes[steps]) for limit in sorted(limits)]
+    got = [-1 if step is None else int(sizes[step]) for step in chosen]
+    assert got == sorted(got)
+    assert all(size <= limit for size, limit in zip(got, sorted(limits), strict=True))
+
+
+def test_bisecting_finds_the_last_of_rising_sizes_that_fits() -> None:
+    assert [bisect_fit(9, limit, lambda steps: 5 + 2 * steps) for limit in (4, 5, 12, 13, 99)] == [None, 0, 3, 4, 9]
 
 
 def test_what_does_not_fit_at_all_is_told() -> None:

@@ -12,6 +12,7 @@ from codec.errors import RequestError
 from codec.quadtree import levels_of_quarters
 from codec.rate import FILE, Packing
 from codec.tokens import Tokens, quarters_of
+from tests.codec.made import with_neighbours
 from tests.codec.tiny import TINY, photograph, tiny_codec
 
 CODEC = tiny_codec(config=replace(TINY, codes=64))
@@ -32,6 +33,16 @@ def test_files_and_slices_fit_the_request_to_two_percent(entropy_model: str, sli
     for bpp in (0.023, 0.04, 0.05, 0.1, 0.2):
         measured = 8 * file_bytes(CODEC.encode(FRAME, bpp=bpp, packing=packing), packing) / PIXELS
         assert (1 - 0.02 * max(1, slices / 4)) * bpp <= measured <= bpp
+
+
+@pytest.mark.parametrize(("slices", "file"), [(1, True), (8, True), (1, False), (8, False)])
+def test_tables_by_neighbours_meet_requests_too(slices: int, file: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CODEC, "tables", with_neighbours(CODEC.tables))
+    packing, sizes = Packing(slices, "low_discrepancy", "static", file), []
+    for bpp in (0.03, 0.05, 0.1, 0.2, 0.25):
+        sizes.append(file_bytes(CODEC.encode(FRAME, bpp=bpp, packing=packing), packing))
+        assert (1 - 0.02 * max(1, slices / 4)) * bpp <= 8 * sizes[-1] / PIXELS <= bpp
+    assert sizes == sorted(sizes)
 
 
 def test_sizes_of_requests_close_to_each_other_differ_and_never_fall() -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from codec import checkpoint
 from codec.errors import CheckpointError, ImageError
+from codec.neighbour_tables import NAMES, NeighbourTables, NeighbourWeights
 from codec.predictor import Predictor
 from codec.training.codebook_ema import CodebookEma
 from codec.training.data import batch, load_photographs
@@ -97,6 +98,8 @@ def test_exported_weights_hold_histograms_in_which_no_codeword_is_impossible(pho
     blocks = 3 * (80 // 16) * (96 // 16)
     assert loaded["coarse_codewords"].shape == (8, 4) and int(loaded["coarse_histogram"].sum()) == 8 + blocks
     assert int(loaded["histogram"][0].sum()) == 16 + blocks  # coarse tokens are counted over whole pictures
+    weights = NeighbourWeights(*(loaded[name].numpy() for name in NAMES))
+    NeighbourTables(weights, 16, [8])  # or it raises
 
 
 def test_a_batch_is_a_pure_function_of_seed_and_step(photographs: Path) -> None:

@@ -1,0 +1,110 @@
+"""Neighbours: what a decoder knows around a token when its turn comes, in integers.
+
+The tokens of a slice are coded level by level, each level in five passes over its grid, so that all
+of a pass are known before the next begins and a pass is one array operation:
+
+    0 4 2 4     passes 0, 1, 2: every second row and column, coarsely to finely
+    4 3 4 3     pass 3: between them, four known diagonal neighbours
+    2 4 1 4     pass 4: the other half, four known nearest neighbours
+    4 3 4 3
+
+Each level has a canvas: known tokens of this level and, enlarged, of the coarser ones; everything else is
+0. A window of 5x5 places, weighted by nearness, is summed around a token. It never looks at other slices.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codec.config import LEVELS
+from codec.quadtree import starts
+from codec.tokens import cell_at
+
+PASSES = 5
+REACH = 2  # of the window, in places
+NEARNESS = {1: 4, 2: 2, 4: 1, 5: 1, 8: 1}  # weight for each squared distance
+OFFSETS = [(dy, dx) for dy in range(-REACH, REACH + 1) for dx in range(-REACH, REACH + 1) if dy or dx]
+WINDOW = {weight: [d for d in OFFSETS if NEARNESS[d[0] ** 2 + d[1] ** 2] == weight] for weight in (4, 2, 1)}
+MOST_WEIGHT = sum(weight * len(places) for weight, places in WINDOW.items())  # 40
+
+Values = Callable[[int], NDArray[Any]]  # level of a canvas -> what tokens are there
+
+
+class Stage(NamedTuple):
+    """Tokens that are coded together: their numbers int64 [m], level and pass, row and column on their grid."""
+
+    at: NDArray[np.int64]
+    level: int
+    number: int
+    row: NDArray[np.int64]
+    col: NDArray[np.int64]
+
+
+def passes(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pass of each place, int64 [n].
+
+    >>> passes(np.array([0, 2, 0, 1, 0]), np.array([0, 2, 2, 1, 1])).tolist()
+    [0, 1, 2, 3, 4]
+    """
+    half_row, half_col = row >> 1, col >> 1
+    even = np.where((half_row + half_col) & 1, 2, half_row & 1)
+    return np.where((row + col) & 1, 4, np.where(row & 1, 3, even))
+
+
+def stages(grid: tuple[int, int], blocks: NDArray[np.int64], level: NDArray[np.uint8]) -> Iterator[Stage]:
+    """The tokens of a slice in coding order.
+
+    Args:
+        grid: (h, w) of the picture in blocks.
+        blocks: int64, ascending raster numbers of the slice's blocks.
+        level: uint8 [M], quad-trees of these blocks one after another.
+    """
+    block, cell = np.divmod(starts(level), 16)
+    row, col = cell_at(16 * blocks[block] + cell, level, grid[1])
+    key = (PASSES * level + passes(row, col)).astype(np.uint8)
+    order = np.argsort(key, kind="stable")
+    ends = np.cumsum(np.bincount(key, minlength=LEVELS * PASSES))
+    for number, at in enumerate(np.split(order, ends[:-1])):
+        if len(at):
+            yield Stage(at, *divmod(number, PASSES), row[at], col[at])
+
+
+class Canvases:
+    """What is known of a slice, as maps.
+
+    Args:
+        grid: (h, w) of the picture in blocks.
+        levels: Those that have tokens.
+        channels: Shape of what stands at a place.
+        dtype: Of these numbers.
+    """
+
+    def __init__(self, grid: tuple[int, int], levels: Sequence[int], channels: tuple[int, ...], dtype: Any) -> None:
+        self._width = [(grid[1] << level) + 2 * REACH for level in range(LEVELS)]
+        sizes = {level: ((grid[0] << level) + 2 * REACH) * self._width[level] for level in levels}
+        self._maps = {level: np.zeros((size, *channels), dtype) for level, size in sizes.items()}
+
+    def around(self, stage: Stage) -> NDArray[Any]:
+        """Weighted sums around the tokens of a stage, [m, ...]."""
+        width, canvas = self._width[stage.level], self._maps[stage.level]
+        corner = stage.row * width + stage.col  # of the window
+        total = np.zeros((len(corner), *canvas.shape[1:]), canvas.dtype)
+        for weight, places in WINDOW.items():
+            ring = np.zeros_like(total)
+            for dy, dx in places:
+                ring += canvas[(dy + REACH) * width + dx + REACH :].take(corner, axis=0, mode="clip")
+            total += weight * ring
+        return total
+
+    def put(self, stage: Stage, values: Values) -> None:
+        """Enter the tokens of a stage, enlarged where the canvas is finer; values [m, ...] for each canvas."""
+        for level, canvas in self._maps.items():
+            if level < stage.level:
+                continue
+            scale, width, entered = level - stage.level, self._width[level], values(level)
+            place = ((stage.row << scale) + REACH) * width + (stage.col << scale) + REACH
+            for dy in range(1 << scale):
+                for dx in range(1 << scale):
+                    canvas[place + (dy * width + dx)] = entered

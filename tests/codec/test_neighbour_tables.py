@@ -1,0 +1,209 @@
+"""Tables by neighbours: every slice comes back, sizes are foretold, and integers decide alone."""
+
+import dataclasses
+import hashlib
+import time
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codec.bitstream import assemble, encode_slices, payload_sizes, read_vqs, write_vqs
+from codec.books import book_of_block
+from codec.entropy import LEAST_BITS, SymbolReader
+from codec.errors import BitstreamError, CheckpointError
+from codec.interleave import METHODS, partition
+from codec.neighbour_tables import POWERS, NeighbourTables, weights_of
+from codec.neighbours import WINDOW, Canvases, Stage, passes, stages
+from codec.slices import Flags
+from codec.tokens import Books, Tokens, known_of, select
+from tests.codec.made import (
+    CODES,
+    HASH,
+    NEAR,
+    TABLES,
+    any_tokens,
+    neighbour_weights,
+    random_tokens,
+    skewed_tables,
+    with_neighbours,
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(any_tokens, st.integers(1, 9), st.sampled_from(METHODS), st.data())
+def test_any_slices_come_back_at_the_size_foretold(
+    tokens: Tokens, count: int, method: str, data: st.DataObject
+) -> None:
+    count = min(count, tokens.grid[0] * tokens.grid[1])
+    slices = encode_slices(tokens, count, method, "static", NEAR, HASH)
+    assert Flags.parse(slices[0].data[:2], "").entropy_model == "neighbours"
+    assert assemble(tokens.grid, slices, NEAR, HASH) == (tokens, 0)
+    head = 2 if tokens.books.book else 1
+    foretold = payload_sizes(tokens, count, method, "static", NEAR)
+    assert [len(piece.data) - head - 2 for piece in slices] == foretold.tolist()
+    arrived = data.draw(st.sampled_from(slices))
+    got, corrupt = assemble(tokens.grid, [arrived], NEAR, HASH)
+    assert corrupt == 0 and got.known.sum() == arrived.tokens
+
+
+@settings(deadline=None, max_examples=40)
+@given(any_tokens, st.data())
+def test_one_damaged_bit_is_always_noticed(tokens: Tokens, data: st.DataObject) -> None:
+    piece = encode_slices(tokens, 1, "raster", "static", NEAR, HASH)[0]
+    bit = data.draw(st.integers(0, 8 * len(piece.data) - 1))
+    damaged = bytearray(piece.data)
+    damaged[bit // 8] ^= 1 << bit % 8
+    got, corrupt = assemble(tokens.grid, [dataclasses.replace(piece, data=bytes(damaged))], NEAR, HASH)
+    assert corrupt == 1 and not got.known.any()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.binary(max_size=60))
+def test_any_bytes_are_indices_within_their_codebooks_or_an_error(payload: bytes) -> None:
+    tokens = random_tokens((4, 5), books=Books(1, 99))
+    known = known_of(tokens.level, tokens.grid, np.arange(20), book_of_block((4, 5), tokens.books))
+    try:
+        index = NEAR.by_neighbours().read(SymbolReader(payload), known)
+    except BitstreamError:
+        return
+    assert index.min() >= 0 and (index < CODES >> known.book).all()
+
+
+def test_streams_of_one_model_are_not_read_with_weights_that_lack_it() -> None:
+    tokens = random_tokens((4, 5))
+    slices = encode_slices(tokens, 2, "raster", "static", NEAR, HASH)
+    assert assemble((4, 5), slices, TABLES, HASH)[1] == 2
+    older = encode_slices(tokens, 2, "raster", "static", TABLES, HASH)
+    assert assemble((4, 5), older, NEAR, HASH) == (tokens, 0)
+
+
+def test_what_was_coded_before_has_no_influence() -> None:
+    used, fresh = with_neighbours(TABLES), with_neighbours(TABLES)
+    for seed in range(5):
+        encode_slices(random_tokens((6, 7), seed=seed), 2, "raster", "static", used, HASH)
+    tokens = random_tokens((6, 7), seed=9)
+    slices = encode_slices(tokens, 2, "raster", "static", used, HASH)
+    assert assemble((6, 7), slices, fresh, HASH) == (tokens, 0)
+
+
+def test_what_a_file_declares_is_checked_against_its_length() -> None:
+    tokens = random_tokens((4, 5))
+    data = bytearray(write_vqs((64, 80), encode_slices(tokens, 1, "raster", "static", NEAR, HASH), HASH))
+    data[4:8] = b"\x40\x00\x40\x00"
+    with pytest.raises(BitstreamError, match="too short for 1048576 blocks"):
+        read_vqs(bytes(data), "x.vqs", HASH, NEAR)
+
+
+def test_passes_fill_the_gaps_of_those_before() -> None:
+    row, col = np.mgrid[:4, :4]
+    assert passes(row.ravel(), col.ravel()).reshape(4, 4).tolist() == [
+        [0, 4, 2, 4],
+        [4, 3, 4, 3],
+        [2, 4, 1, 4],
+        [4, 3, 4, 3],
+    ]
+
+
+@settings(deadline=None, max_examples=40)
+@given(any_tokens, st.integers(1, 5))
+def test_sums_around_tokens_equal_those_found_one_by_one(tokens: Tokens, count: int) -> None:
+    count = min(count, tokens.grid[0] * tokens.grid[1])
+    part = select(tokens, partition(tokens.grid, count, "low_discrepancy")[0])
+    canvases = Canvases(tokens.grid, np.unique(part.level).tolist(), (), np.int64)
+    maps = [np.zeros((tokens.grid[0] << level, tokens.grid[1] << level), np.int64) for level in range(3)]
+    turns: list[Stage] = list(stages(tokens.grid, part.blocks, part.level))
+    assert sorted(np.concatenate([stage.at for stage in turns]).tolist()) == list(range(len(part.level)))
+    assert all((a.level, a.number) < (b.level, b.number) for a, b in pairwise(turns))
+    for stage in turns:
+        for place, (row, col) in zip(canvases.around(stage), zip(stage.row, stage.col, strict=True), strict=True):
+            height, width = maps[stage.level].shape
+            near = [(row + dy, col + dx, weight) for weight, places in WINDOW.items() for dy, dx in places]
+            seen = [w * maps[stage.level][y, x] for y, x, w in near if 0 <= y < height and 0 <= x < width]
+            assert place == sum(seen)
+        values = 1 + part.index[stage.at].astype(np.int64)
+        canvases.put(stage, lambda level, values=values: values)
+        for level in range(stage.level, 3):
+            scale = level - stage.level
+            for row, col, value in zip(stage.row << scale, stage.col << scale, values, strict=True):
+                maps[level][row : row + (1 << scale), col : col + (1 << scale)] = value
+
+
+def test_powers_are_the_integers_below_the_true_ones() -> None:
+    true = 2.0 ** (32 - np.arange(len(POWERS)) / 256)
+    assert (np.abs(POWERS - true) <= 1 + true * 1e-15).all() and POWERS[0] == 2**32 and POWERS[256] == 2**31
+
+
+def test_weights_follow_one_worked_case() -> None:
+    # Shares 1, 1/2, 1/4, 1/4 of 2^20 - 4, rounded down, plus 1.
+    assert weights_of(np.array([[512, 256, 0, 0]])).tolist() == [[524287, 262144, 131072, 131072]]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(-9000, 9000), st.integers(-9000, 9000), st.integers(1, 9))
+def test_no_table_has_an_index_that_costs_less_than_the_least(first: int, last: int, bits: int) -> None:
+    logs = np.linspace(first, last, 1 << bits).astype(np.int64)[None]
+    weights = weights_of(logs)[0]
+    assert weights.min() >= 1 and weights.sum() <= 2**20 + 2 * len(weights)
+    assert -np.log2(weights.max() / weights.sum()) > LEAST_BITS
+
+
+def test_tables_are_the_same_on_every_machine() -> None:
+    tables = NeighbourTables(neighbour_weights(16), 16, [8])
+    sha = hashlib.sha256()
+    for level, book in ((0, 0), (0, 1), (1, 0), (2, 0)):
+        sha.update(tables._tables(level, book, np.arange(0, 1 + 3 * 4**4, 7)).astype(">i4").tobytes())
+    assert sha.hexdigest() == "9e58aa6025bdacd378bd536c22c1bd1b07487b45adab374d5cc0c70f88e3aeca"
+
+
+def test_weights_of_other_shapes_and_ranges_are_refused() -> None:
+    good = neighbour_weights()
+    for change in ({"embedding": good.embedding[1:]}, {"hidden": good.hidden[:2]}, {"output": good.output[:, 1:]}):
+        with pytest.raises(CheckpointError, match="neighbour_"):
+            NeighbourTables(good._replace(**change), CODES, [32, 16, 8])
+    with pytest.raises(CheckpointError, match="from -50 to 50"):
+        NeighbourTables(good._replace(embedding=good.embedding - 40), CODES, [32, 16, 8])
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_payloads_stay_within_one_percent_and_two_bytes_of_the_cross_entropy(count: int) -> None:
+    tables = NEAR.by_neighbours()
+    assert isinstance(tables, NeighbourTables)
+    for seed in range(10):
+        tokens = random_tokens((9, 11), 0, 0, seed)
+        slices = encode_slices(tokens, count, "low_discrepancy", "static", NEAR, HASH)
+        for piece, blocks in zip(slices, partition((9, 11), count, "low_discrepancy"), strict=True):
+            part = select(tokens, blocks)
+            known = known_of(part.level, (9, 11), blocks, np.zeros(99, np.uint8)[blocks])
+            bits = 0.0
+            for stage, classes in tables.turns(known, part.index):
+                weights = tables._tables(stage.level, 0, classes)
+                sent = weights[np.arange(len(classes)), part.index[stage.at]]
+                bits -= np.log2(sent / weights.sum(axis=1)).sum()
+            assert bits / 8 - 4 <= len(piece.data) - 3 <= 1.01 * bits / 8 + 2
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fine", [0, 1])
+def test_speeds_are_printed_and_are_millions_of_tokens_a_second(fine: int) -> None:
+    tables = with_neighbours(skewed_tables(1024))
+    grid = (128, 192) if fine else (512, 768)
+    tokens = random_tokens(grid, fine, fine, tables=tables)  # 393,216 tokens
+    for name in ("uniform", "static"):
+        slices = encode_slices(tokens, 4, "low_discrepancy", name, tables, HASH)  # sets the tables up
+        encode = lambda name=name: encode_slices(tokens, 4, "low_discrepancy", name, tables, HASH)  # noqa: E731
+        encode_s = min(seconds(encode) for _ in range(3))
+        decode_s = min(seconds(lambda slices=slices: assemble(grid, slices, tables, HASH)) for _ in range(3))
+        print(
+            f"{name}: {len(tokens) / encode_s / 1e6:.1f} M tokens/s encoded, {len(tokens) / decode_s / 1e6:.1f} decoded"
+        )
+        assert min(len(tokens) / encode_s, len(tokens) / decode_s) >= 1e6
