@@ -62,6 +62,7 @@ class JointRecipe:
         other_share: Share of the steps whose holes are filled otherwise (`zero`, `neighbour_mean`, `argmax`), which
             teaches the decoder alone, so that it does not forget them.
         perceptual_weight: Of `squeeze`, beside the distortion of weight 1.
+        squared_weight: Of the mean squared error, which is what PSNR asks for.
         entropy_weight: Of the cross-entropy of the lost tokens, in nats.
         anchor_weight: Of the distortion between lossless pictures and those of the decoder it began with.
         average_decay: Of the exponential average of the weights, which is what is exported.
@@ -81,6 +82,7 @@ class JointRecipe:
     coarse_share: float = 0.85
     other_share: float = 0.15
     perceptual_weight: float = 8.0
+    squared_weight: float = 0.0
     entropy_weight: float = 0.02
     anchor_weight: float = 3.0
     average_decay: float = 0.99
@@ -216,6 +218,7 @@ class JointTraining:
         if self.perceptual is not None:  # in single precision: differences of near features have few digits
             parts["squeeze"] = self.perceptual(y, x).mean()
         loss = parts["distortion"] + recipe.perceptual_weight * parts["squeeze"]
+        loss = loss + recipe.squared_weight * (y - x).square().mean()
         loss = loss + recipe.entropy_weight * entropy + recipe.anchor_weight * parts["anchor"]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

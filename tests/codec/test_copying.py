@@ -91,7 +91,7 @@ def test_a_guess_near_the_codeword_before_gives_way_to_it() -> None:
     before = CODEC.conceal([still], "zero")
     for now, copied in ((still, True), (moved, False)):
         holed = [with_lost_blocks(now, HOLE)]
-        settled, mean = (CODEC._concealer.fill(holed, m, before)[0] for m in ("copy_or_expected", "expected"))
+        settled, mean = (CODEC.concealer.fill(holed, m, before)[0] for m in ("copy_or_expected", "expected"))
         assert np.allclose(settled.code[14], before[0].code[14] if copied else mean.code[14], atol=1e-6)
         assert settled.confidence[14] == pytest.approx(0.998 if copied else mean.confidence[14])
     alone = [with_lost_blocks(still, HOLE)]
