@@ -20,6 +20,9 @@ interleave    which block travels in which slice
 entropy       symbols <-> bytes
 granularity_map  which blocks are split, as symbols
 payload       granularity and indices of some blocks <-> bytes
+context_model  the masked transformer as a distribution for each token of a slice
+context_order  which tokens it codes together, and after which
+context_mixture  how far it is trusted, beside histograms
 slices        one slice: flags, payload, checksum
 bitstream     Tokens <-> slices that decode alone; the .vqs file
 latents       tokens and codewords, dense, on the three grids: what the networks look at

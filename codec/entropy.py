@@ -21,8 +21,12 @@ from numpy.typing import NDArray
 from codec.config import LEVELS
 from codec.errors import BitstreamError, CheckpointError
 
-MODELS = ("uniform", "static")  # an entropy model's number on the wire is its place here
+TABLED = ("uniform", "static")  # models that are a table for each codebook
+CONTEXT = "context"  # a distribution for each token: codec/context_model.py
+MODELS = (*TABLED, CONTEXT)  # an entropy model's number on the wire is its place here
+LEAST_CONTEXT_BITS = 0.04  # of a token, see `quantize_rows`
 TOTAL_BITS = 20
+MOST_SURE = 15 / 16  # no token of `context` is taken for surer
 MAX_CODES_BITS = 15  # log2 K has four bits on the wire
 WORD_BYTES = 4  # constriction's output comes in words of 32 bits
 STATE_BYTES = 8  # and its interval is two words wide
@@ -31,6 +35,7 @@ UNIT_BITS = 16  # a cost of 2^16 is one bit
 NOTHING = np.zeros(0, np.int64)
 
 _queue, _model = constriction.stream.queue, constriction.stream.model
+ROWS = _model.Categorical(perfect=False)  # see `categorical`; a row of weights for each symbol
 
 
 def quantize(counts: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
@@ -45,6 +50,21 @@ def quantize(counts: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     left = rest - int(share.sum())
     share[np.argsort(-remainder, kind="stable")[:left]] += 1
     weights: NDArray[np.int64] = share + 1
+    return weights
+
+
+def quantize_rows(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Distributions [M, K] to integer weights [M, K], all at least 1, of a sum of at most 2^20 each.
+
+    What a token has above 15/16 is spread over all, so that none costs less than 0.04 bits (K >= 2): a
+    slice cannot declare more tokens than so many bits can be.
+    """
+    rows, codes = np.arange(len(probabilities)), probabilities.shape[1]
+    top = probabilities.argmax(axis=1)
+    excess = np.maximum(probabilities[rows, top] - MOST_SURE, 0)
+    spread = probabilities + (excess / codes)[:, None]
+    spread[rows, top] -= excess
+    weights: NDArray[np.int64] = 1 + (spread * ((1 << TOTAL_BITS) - codes)).astype(np.int64)
     return weights
 
 
@@ -94,6 +114,7 @@ class Tables:
             for name, of_name in (("uniform", np.ones_like(row)), ("static", row)):
                 model = uniform(len(row)) if name == "uniform" else categorical(row)
                 self._models[name, level, book], self._costs[name, level, book] = model, cost_of(of_name)
+            self._costs[CONTEXT, level, book] = self._costs["static", level, book]  # nothing better is known before
 
     @classmethod
     def from_counts(cls, counts: NDArray[np.integer[Any]], coarse: NDArray[np.integer[Any]] = NOTHING) -> "Tables":
@@ -123,7 +144,7 @@ class Tables:
         return cls(np.stack([quantize(row) for row in counts]), [quantize(row) for row in rows])
 
     def model(self, entropy_model: str, level: int, book: int = 0) -> Any:
-        """The coder's model of indices of a level, of a book if coarse; `entropy_model` is one of `MODELS`."""
+        """The coder's model of indices of a level, of a book if coarse; `entropy_model` is one of `TABLED`."""
         return self._models[entropy_model, level, book]
 
     def cost(self, entropy_model: str, level: int, book: int = 0) -> NDArray[np.int64]:
@@ -136,6 +157,8 @@ class Tables:
 
     def least_bits(self, entropy_model: str, books: Collection[int] = (0,)) -> float:
         """The least a block can cost: 1 coarse, 4 medium or 16 fine tokens of the likeliest indices."""
+        if entropy_model == CONTEXT:
+            return LEAST_CONTEXT_BITS
         split = [4**level * int(self.cost(entropy_model, level).min()) for level in range(1, LEVELS)]
         coarse = [int(self.cost(entropy_model, 0, book).min()) for book in books]
         least: int = min(split + coarse)
@@ -151,6 +174,10 @@ class SymbolWriter:
     def write(self, symbols: NDArray[np.int32] | int, model: Any) -> None:
         """Append symbols, int32 [n] or one int, all of one model."""
         self._coder.encode(symbols, model)
+
+    def write_rows(self, symbols: NDArray[np.int32], weights: NDArray[np.int64]) -> None:
+        """Append symbols [M], each with integer weights of its own, [M, K]."""
+        self._coder.encode(symbols, ROWS, weights.astype(np.float32))
 
     def getvalue(self) -> bytes:
         """The bytes of all symbols so far.
@@ -191,8 +218,19 @@ class SymbolReader:
         Raises:
             BitstreamError: If no sequence of symbols has these bytes.
         """
+        return self._decode(model, count)
+
+    def read_rows(self, weights: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The next symbols, int32 [M], each with integer weights of its own, [M, K].
+
+        Raises:
+            BitstreamError: If no symbols have these bytes.
+        """
+        return self._decode(ROWS, weights.astype(np.float32))
+
+    def _decode(self, *request: Any) -> NDArray[np.int32]:
         try:
-            symbols: NDArray[np.int32] = self._coder.decode(model, count)
+            symbols: NDArray[np.int32] = self._coder.decode(*request)
         except AssertionError as error:  # constriction's way to say so
             raise BitstreamError("payload", "bytes that no symbols have") from error
         return symbols

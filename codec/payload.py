@@ -4,31 +4,82 @@
     indices     of the coarse tokens of the picture's book, then of those of the larger book before it,
                 then of the medium, then of the fine tokens
 
-A payload has as many bytes as its symbols cost (`entropy.size_bytes`), even where luck would let the
-coder do with one less: so sizes follow from counting, and a rate can be met without coding.
+With tables, a payload has as many bytes as its symbols cost (`entropy.size_bytes`), even where luck would
+let the coder do with one less: so sizes follow from counting, and a rate can be met without coding.
+
+With the model `context` the indices come in another order, that of a `Context`.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codec import granularity_map
 from codec.config import LEVELS
-from codec.entropy import SymbolReader, SymbolWriter, Tables, size_bytes
+from codec.entropy import CONTEXT, LEAST_CONTEXT_BITS, SymbolReader, SymbolWriter, Tables, size_bytes
+from codec.errors import BitstreamError
 from codec.quadtree import CELLS, collapse, expand, starts
 from codec.tokens import Part
 
 
-def write_payload(part: Part, book: NDArray[np.uint8], mixed: bool, entropy_model: str, tables: Tables) -> bytes:
+class Shape(NamedTuple):
+    """What both ends know of the tokens of a slice before any index.
+
+    Attributes:
+        grid: (h, w) of the picture in blocks.
+        blocks: int64, ascending raster numbers of the slice's blocks.
+        level: uint8 [M].
+        book: uint8 [M], of each token; 0 where it is not coarse.
+    """
+
+    grid: tuple[int, int]
+    blocks: NDArray[np.int64]
+    level: NDArray[np.uint8]
+    book: NDArray[np.uint8]
+
+
+class Context(Protocol):
+    """A distribution for each token, given those of its slice that were coded before; see codec/context_model.py."""
+
+    @property
+    def hash(self) -> bytes:
+        """Digest of all that the distributions depend on, beside the weights of the tokenizer."""
+
+    def distributions(
+        self, shape: Shape, index: NDArray[np.int32]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Token numbers [m] and their integer weights [m, K'], until every token has had its turn.
+
+        Args:
+            shape: The tokens.
+            index: int32 [M], which the caller may still be filling: read only where tokens had their turn.
+        """
+
+
+def write_payload(
+    part: Part,
+    grid: tuple[int, int],
+    book: NDArray[np.uint8],
+    mixed: bool,
+    entropy_model: str,
+    tables: Tables,
+    context: Context | None = None,
+) -> bytes:
     """Blocks of a slice to bytes.
 
     Args:
         part: Blocks, levels and indices.
+        grid: (h, w) of the picture in blocks.
         book: uint8, the book of each block.
         mixed: Whether granularity is sent; without it all tokens are coarse.
         entropy_model: One of `entropy.MODELS`.
         tables: Probabilities of the indices.
+        context: Those of the model `context`.
+
+    Raises:
+        BitstreamError: If the model is `context` and there is none.
     """
     writer, cost, symbols = SymbolWriter(), 0, len(part.level)
     if mixed:
@@ -37,6 +88,11 @@ def write_payload(part: Part, book: NDArray[np.uint8], mixed: bool, entropy_mode
         counts = np.bincount(granularity_map.kinds_of(quarters), minlength=granularity_map.KINDS)
         cost, map_symbols = (int(value) for value in granularity_map.cost(counts))
         symbols += map_symbols
+    if entropy_model == CONTEXT:
+        shape = _shape(grid, part.blocks, part.level, book)
+        for at, weights in _needed(context).distributions(shape, part.index):
+            writer.write_rows(part.index[at], weights)
+        return writer.getvalue()
     for at, level, number in _groups(part.level, book):
         writer.write(part.index[at], tables.model(entropy_model, level, number))
         cost += int(tables.cost(entropy_model, level, number)[part.index[at]].sum())
@@ -44,18 +100,31 @@ def write_payload(part: Part, book: NDArray[np.uint8], mixed: bool, entropy_mode
 
 
 def read_payload(
-    payload: bytes, blocks: NDArray[np.int64], book: NDArray[np.uint8], mixed: bool, entropy_model: str, tables: Tables
+    payload: bytes,
+    grid: tuple[int, int],
+    blocks: NDArray[np.int64],
+    book: NDArray[np.uint8],
+    mixed: bool,
+    entropy_model: str,
+    tables: Tables,
+    context: Context | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Inverse of `write_payload`, given the numbers and books of the blocks: level and index.
 
     Raises:
-        BitstreamError: If no blocks have these bytes.
+        BitstreamError: If no blocks have these bytes, or the model is `context` and there is none.
     """
     reader = SymbolReader(payload)
     level = np.zeros(len(blocks), np.uint8)
     if mixed:
         level = collapse(granularity_map.read(reader, len(blocks)))
     index = np.zeros(len(level), np.int32)
+    if entropy_model == CONTEXT:
+        if 8 * len(payload) < LEAST_CONTEXT_BITS * len(level):
+            raise BitstreamError("payload", f"too short for {len(level)} tokens", len(payload))
+        for at, weights in _needed(context).distributions(_shape(grid, blocks, level, book), index):
+            index[at] = reader.read_rows(weights)
+        return level, index
     for at, number, of_book in _groups(level, book):
         index[at] = reader.read(len(at), tables.model(entropy_model, number, of_book))
     return level, index
@@ -84,3 +153,15 @@ def _groups(level: NDArray[np.uint8], book: NDArray[np.uint8]) -> Iterator[tuple
         at = np.flatnonzero(level == finer)
         if len(at):
             yield at, finer, 0
+
+
+def _shape(
+    grid: tuple[int, int], blocks: NDArray[np.int64], level: NDArray[np.uint8], book: NDArray[np.uint8]
+) -> Shape:
+    return Shape(grid, blocks, level, np.where(level == 0, book[starts(level) // CELLS], 0).astype(np.uint8))
+
+
+def _needed(context: Context | None) -> Context:
+    if context is None:
+        raise BitstreamError("payload", "the entropy model context needs the masked transformer")
+    return context

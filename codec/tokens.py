@@ -110,12 +110,19 @@ def block_of(tokens: Tokens) -> NDArray[np.int64]:
 
 def cell_of(tokens: Tokens) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Row and column of each token on the grid of its own level, int64 [N] each."""
-    block, cell = np.divmod(tokens.start, CELLS)
-    row, col = np.divmod(block, tokens.grid[1])
+    return cell_at(tokens.start, tokens.level, tokens.grid[1])
+
+
+def cell_at(
+    start: NDArray[np.int64], level: NDArray[np.uint8], width: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The same for tokens that begin at these cells of a picture `width` blocks wide; int64 [M], uint8 [M]."""
+    block, cell = np.divmod(start, CELLS)
+    row, col = np.divmod(block, width)
     # The bits of `cell` are y1 x1 y0 x0: quarter, then cell of the quarter.
     row = 4 * row + 2 * (cell >> 3) + (cell >> 1 & 1)
     col = 4 * col + 2 * (cell >> 2 & 1) + (cell & 1)
-    shift = LEVELS - 1 - tokens.level
+    shift = LEVELS - 1 - level
     return row >> shift, col >> shift
 
 
