@@ -39,6 +39,7 @@ perceptual    `squeeze`, a perceptual distance on weights the user points at
 evaluate      a folder of pictures -> tables and a figure
 evaluate_rate  rate, distortion, perception: ours and conventional codecs
 evaluate_loss  robustness: what lost blocks cost, with every concealment
+evaluate_entropy  entropy models: bytes and times
 evaluate_baselines  JPEG, JPEG 2000, WebP, AVIF
 evaluate_pictures  the pictures of a folder, and a judge of pictures
 evaluate_bootstrap  intervals by image

@@ -2,6 +2,7 @@
 
     rate     every codec at several rates        evaluate_rate  -> FILE.csv, FILE_mean.csv, FILE.png, FILE.svg
     loss     our codec with blocks lost          evaluate_loss  -> the same
+    entropy  bytes and times of entropy models   evaluate_entropy  -> FILE.csv, FILE_mean.csv
 
 Every row of FILE.csv is one picture in one case; FILE_mean.csv has the means over the pictures.
 """
@@ -15,6 +16,7 @@ import pandas as pd
 
 from codec import evaluate_figures as figures
 from codec.errors import RequestError
+from codec.evaluate_entropy import Codings, entropy_means, entropy_table
 from codec.evaluate_loss import Cases, loss_means, loss_table, reference_method
 from codec.evaluate_pictures import Judge
 from codec.evaluate_rate import Say, rate_means, rate_table
@@ -27,11 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A finished evaluation: a row each case, the means, and the figure of the means."""
+    """A finished evaluation: a row each case, the means, and the figure of the means if there is one."""
 
     table: pd.DataFrame
     means: pd.DataFrame
-    figure: "Figure"
+    figure: "Figure | None" = None
 
     def write(self, out: Path) -> list[Path]:
         """Tables and figure, each whole or not at all.
@@ -45,8 +47,9 @@ class Evaluation:
         files = {
             out: self.table.to_csv(index=False).encode(),
             out.with_name(f"{out.stem}_mean.csv"): self.means.to_csv(index=False).encode(),
-            **{out.with_suffix(f".{kind}"): figures.image_bytes(self.figure, kind) for kind in ("png", "svg")},
         }
+        if self.figure is not None:
+            files |= {out.with_suffix(f".{kind}"): figures.image_bytes(self.figure, kind) for kind in ("png", "svg")}
         for path, data in files.items():
             write_atomically(path, data)
         return list(files)
@@ -99,3 +102,9 @@ def evaluate_losses(codec: Codec, folder: Path, cases: Cases, judge: Judge, agai
     table = loss_table(codec, folder, cases, judge)
     means = loss_means(table, against)
     return Evaluation(table, means, figures.loss_figure(means))
+
+
+def evaluate_entropy(codec: Codec, folder: Path, codings: Codings) -> Evaluation:
+    """Entropy models beside each other; see `entropy_table` for the arguments and errors."""
+    table = entropy_table(codec, folder, codings)
+    return Evaluation(table, entropy_means(table))

@@ -205,7 +205,7 @@ class Codec:
         Raises:
             RequestError: If one of these is none.
         """
-        models = (entropy_model, "static") if entropy_model == CONTEXT else (entropy_model,)
+        models = ("static", CONTEXT) if entropy_model == CONTEXT else (entropy_model,)
         ways = [
             encode_slices(tokens, count, interleave, name, self.tables, self.hash, self._context) for name in models
         ]

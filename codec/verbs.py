@@ -91,12 +91,17 @@ def decode(args: argparse.Namespace) -> None:
 
 
 def evaluate(args: argparse.Namespace) -> None:
-    """Folder to tables and figure: of rates, or with --loss of robustness."""
-    if args.loss is None:
+    """Folder to tables and figure: of rates, with --loss of robustness, with --entropy of entropy models."""
+    if args.entropy is not None:
+        _refuse(args, ("loss", "conceal", "seeds", "against", "codecs", "squeeze"), "goes without --entropy")
+    elif args.loss is None:
         _refuse(args, ("conceal", "seeds", "against", "slices"), "goes with --loss")
     else:
         _refuse(args, ("codecs",), "goes without --loss, which is for our codec alone")
+        if len(_flat(args.slices, (1,))) > 1:
+            raise RequestError("--slices", "several go with --entropy, one with --loss", args.slices)
     from codec import evaluate as evaluation
+    from codec.evaluate_entropy import Codings
     from codec.evaluate_loss import Cases
     from codec.evaluate_pictures import Judge
     from codec.evaluate_rate import CODECS, RATES
@@ -106,12 +111,16 @@ def evaluate(args: argparse.Namespace) -> None:
     evaluation.check_out(args.out)
     judge = Judge(None if args.squeeze is None else Squeeze(args.squeeze))
     codec = Codec.load(args.weights, precision=args.precision)
-    if args.loss is None:
+    slices = _flat(args.slices, (1,))
+    if args.entropy is not None:
+        codings = Codings(_flat(args.entropy, ()), slices, _flat(args.bpp, (None,)))
+        done = evaluation.evaluate_entropy(codec, args.folder, codings)
+    elif args.loss is None:
         names, rates = _flat(args.codecs, CODECS), _flat(args.bpp, RATES)
         done = evaluation.evaluate_rates(codec, args.folder, names, rates, judge, _say)
     else:
         methods, rates_or_coarse = _flat(args.conceal, ("expected",)), _flat(args.bpp, (None,))
-        cases = Cases(rates_or_coarse, _flat(args.loss, ()), methods, args.seeds or 1, args.slices or 1)
+        cases = Cases(rates_or_coarse, _flat(args.loss, ()), methods, args.seeds or 1, slices[0])
         done = evaluation.evaluate_losses(codec, args.folder, cases, judge, args.against)
     print(done.words())
     for path in done.write(args.out) if args.out is not None else ():
