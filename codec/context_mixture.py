@@ -1,4 +1,9 @@
-"""A mixture of experts whose weights follow from what each said of the tokens before.
+"""Experts on the next tokens, and a mixture whose weights follow from what each said of the tokens before.
+
+    static      the histogram of the codebook
+    guess       the masked transformer
+    counted     tokens of this slice so far, counted, and `static` for 64 more
+    product     guess x (counted / static)^0.5: a guess for a picture of which this is known too
 
     p(x) = sum of w_e p_e(x), w the maximum of the posterior under a Dirichlet prior, by EM
 
@@ -9,8 +14,28 @@ network that was never trained on a level) costs a few bits until its weight is 
 import numpy as np
 from numpy.typing import NDArray
 
+STATIC_TOKENS = 64
+BEND = 0.5
+PRIOR = np.array([0.3, 0.4, 0.1, 0.2])
 ROUNDS = 4  # of EM, from the weights of the time before
 PRIOR_TOKENS = 8.0  # what the prior counts for
+
+
+def experts(static: NDArray[np.float64], guess: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What each expert says of M tokens.
+
+    Args:
+        static: Distribution [K].
+        guess: Distributions [M, K].
+        counts: Tokens so far, int64 [K].
+
+    Returns:
+        Distributions float64 [E, M, K].
+    """
+    counted = (counts + STATIC_TOKENS * static) / (counts.sum() + STATIC_TOKENS)
+    product = guess * (counted / static) ** BEND
+    alike = [np.broadcast_to(p, guess.shape) for p in (static, counted)]
+    return np.stack([alike[0], guess, alike[1], product / product.sum(axis=1, keepdims=True)])
 
 
 class Mixture:
@@ -20,13 +45,13 @@ class Mixture:
         prior: Weights at first, float64 [E], of sum 1.
     """
 
-    def __init__(self, prior: NDArray[np.float64]) -> None:
+    def __init__(self, prior: NDArray[np.float64] = PRIOR) -> None:
         self._prior, self.weights = prior, prior
         self._said = np.zeros((len(prior), 0))
 
-    def mix(self, experts: NDArray[np.float64]) -> NDArray[np.float64]:
+    def mix(self, said: NDArray[np.float64]) -> NDArray[np.float64]:
         """Distributions [E, M, K] of the experts to [M, K]."""
-        mixed: NDArray[np.float64] = np.einsum("e,emk->mk", self.weights, experts)
+        mixed: NDArray[np.float64] = np.tensordot(self.weights, said, axes=1)
         return mixed
 
     def learn(self, said: NDArray[np.float64]) -> None:

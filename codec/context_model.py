@@ -3,7 +3,7 @@
     groups of tokens (codec/context_order.py), one after another:
       tokens coded so far + holes of the group -> predictor -> distribution of each hole --+
       histogram of this codebook (`static`) -----------------------------------------------+-> mixture -> integers
-      tokens of this codebook so far, counted ---------------------------------------------+
+      tokens of this codebook so far, counted ---------------------------------------------+   (context_mixture.py)
 
 After M2T (Mentzer et al., ICCV 2023, arXiv 2304.07313), where a masked transformer codes in a few fixed steps. All
 but the tokens coded and those asked for is left out of the sequence, tokens of other slices too: a slice
@@ -27,7 +27,7 @@ from torch import Tensor
 from codec import checkpoint
 from codec.codebook import SubCodebook
 from codec.config import LEVELS
-from codec.context_mixture import Mixture
+from codec.context_mixture import Mixture, experts
 from codec.context_order import groups, tiles
 from codec.entropy import Tables, quantize_rows
 from codec.packing import look_up
@@ -35,9 +35,6 @@ from codec.payload import Shape
 from codec.predictor import Predictor
 from codec.quadtree import CELLS, starts
 from codec.tokens import cell_at
-
-PRIOR = np.array([0.4, 0.4, 0.2])  # static, transformer, counted
-STATIC_COUNTS = 64  # tokens that `static` counts for among those counted
 
 
 class ContextModel:
@@ -67,8 +64,8 @@ class ContextModel:
         """Token numbers [m] and their integer weights [m, K'] in turn; see `codec.payload.Context`."""
         start = shape.blocks[(own := starts(shape.level)) // CELLS] * CELLS + own % CELLS
         row, col = cell_at(start, shape.level, shape.grid[1])
-        mixtures = [Mixture(PRIOR) for _ in range(LEVELS)]
-        counted: dict[tuple[int, int], NDArray[np.float64]] = {}
+        mixtures = [Mixture() for _ in range(LEVELS)]
+        counted: dict[tuple[int, int], NDArray[np.int64]] = {}
         for tile in tiles(row >> shape.level, col >> shape.level):
             coded = tile[:0]
             for group in groups(shape.level[tile], row[tile], col[tile]):
@@ -77,13 +74,11 @@ class ContextModel:
                 for level, book in _codebooks(shape, asked):
                     mine = (shape.level[asked] == level) & (shape.book[asked] == book)
                     static = self._static(level, book)
-                    counts = counted.setdefault((level, book), STATIC_COUNTS * static)
-                    guess = self._guess(hidden[torch.from_numpy(mine)], level, book)
-                    same = [np.broadcast_to(p, guess.shape) for p in (static, counts / counts.sum())]
-                    experts = np.stack([same[0], guess, same[1]])
-                    yield asked[mine], quantize_rows(mixtures[level].mix(experts))
+                    counts = counted.setdefault((level, book), np.zeros(len(static), np.int64))
+                    said = experts(static, self._guess(hidden[torch.from_numpy(mine)], level, book), counts)
+                    yield asked[mine], quantize_rows(mixtures[level].mix(said))
                     found = index[asked[mine]]
-                    mixtures[level].learn(experts[:, np.arange(len(found)), found])
+                    mixtures[level].learn(said[:, np.arange(len(found)), found])
                     np.add.at(counts, found, 1)
                 coded = np.concatenate([coded, asked])
 
