@@ -21,18 +21,20 @@ ROUNDS = 4  # of EM, from the weights of the time before
 PRIOR_TOKENS = 8.0  # what the prior counts for
 
 
-def experts(static: NDArray[np.float64], guess: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+def experts(
+    static: NDArray[np.float64], guess: NDArray[np.float64], counts: NDArray[np.int64] | int
+) -> NDArray[np.float64]:
     """What each expert says of M tokens.
 
     Args:
         static: Distribution [K].
         guess: Distributions [M, K].
-        counts: Tokens so far, int64 [K].
+        counts: Tokens so far, int64 [K], or 0 for none.
 
     Returns:
         Distributions float64 [E, M, K].
     """
-    counted = (counts + STATIC_TOKENS * static) / (counts.sum() + STATIC_TOKENS)
+    counted = (counts + STATIC_TOKENS * static) / (np.sum(counts) + STATIC_TOKENS)
     product = guess * (counted / static) ** BEND
     alike = [np.broadcast_to(p, guess.shape) for p in (static, counted)]
     return np.stack([alike[0], guess, alike[1], product / product.sum(axis=1, keepdims=True)])
@@ -50,8 +52,8 @@ class Mixture:
         self._said = np.zeros((len(prior), 0))
 
     def mix(self, said: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Distributions [E, M, K] of the experts to [M, K]."""
-        mixed: NDArray[np.float64] = np.tensordot(self.weights, said, axes=1)
+        """Distributions [E, M, K] of the experts to [M, K]. No BLAS, whose threads may change the last bits."""
+        mixed: NDArray[np.float64] = (self.weights[:, None, None] * said).sum(axis=0)
         return mixed
 
     def learn(self, said: NDArray[np.float64]) -> None:

@@ -15,9 +15,11 @@ on the CPU. Where they are not (another machine, another predictor), slices fail
 """
 
 import copy
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,24 +65,18 @@ class ContextModel:
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Token numbers [m] and their integer weights [m, K'] in turn; see `codec.payload.Context`."""
         start = shape.blocks[(own := starts(shape.level)) // CELLS] * CELLS + own % CELLS
-        row, col = cell_at(start, shape.level, shape.grid[1])
-        mixtures = [Mixture() for _ in range(LEVELS)]
-        counted: dict[tuple[int, int], NDArray[np.int64]] = {}
-        for tile in tiles(row >> shape.level, col >> shape.level):
-            coded = tile[:0]
-            for group in groups(shape.level[tile], row[tile], col[tile]):
-                asked = tile[group]
-                hidden = self._hidden(shape, np.stack([row, col], axis=1), index, coded, asked)
-                for level, book in _codebooks(shape, asked):
-                    mine = (shape.level[asked] == level) & (shape.book[asked] == book)
-                    static = self._static(level, book)
-                    counts = counted.setdefault((level, book), np.zeros(len(static), np.int64))
-                    said = experts(static, self._guess(hidden[torch.from_numpy(mine)], level, book), counts)
-                    yield asked[mine], quantize_rows(mixtures[level].mix(said))
-                    found = index[asked[mine]]
-                    mixtures[level].learn(said[:, np.arange(len(found)), found])
-                    np.add.at(counts, found, 1)
-                coded = np.concatenate([coded, asked])
+        cells = cell_at(start, shape.level, shape.grid[1])
+        mixtures, counted = [Mixture() for _ in range(LEVELS)], defaultdict[tuple[int, int], Any](int)
+        for coded, asked in _in_turn(shape.level, *cells):
+            hidden = self._hidden(shape, np.stack(cells, axis=1), index, coded, asked)
+            for level, book in _codebooks(shape, asked):
+                mine = (shape.level[asked] == level) & (shape.book[asked] == book)
+                guess, static = self._guess(hidden[torch.from_numpy(mine)], level, book), self._static(level, book)
+                said = experts(static, guess, counted[level, book])
+                yield asked[mine], quantize_rows(mixtures[level].mix(said))
+                found = index[asked[mine]]
+                mixtures[level].learn(said[:, np.arange(len(found)), found])
+                counted[level, book] += np.bincount(found, minlength=len(static))
 
     def _static(self, level: int, book: int) -> NDArray[np.float64]:
         weights = self._tables.coarse[book - 1] if book else self._tables.weights[level]
@@ -116,6 +112,17 @@ class ContextModel:
                 words, member = self._coarse[book - 1]
                 guess = guess.new_zeros(len(guess), len(words)).index_add_(1, member, guess)
         return guess.numpy()
+
+
+def _in_turn(
+    level: NDArray[np.uint8], row: NDArray[np.int64], col: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Tokens of a tile coded so far, and those to be coded next: until all tiles are done."""
+    for tile in tiles(row >> level, col >> level):
+        coded = tile[:0]
+        for group in groups(level[tile], row[tile], col[tile]):
+            yield coded, tile[group]
+            coded = np.concatenate([coded, tile[group]])
 
 
 def _codebooks(shape: Shape, asked: NDArray[np.int64]) -> list[tuple[int, int]]:
