@@ -3,7 +3,7 @@
     static      the histogram of the codebook
     guess       the masked transformer
     counted     tokens of this slice so far, counted, and `static` for 64 more
-    product     guess x (counted / static)^0.5: a guess for a picture of which this is known too
+    product     guess x sqrt(counted / static): a guess for a picture of which this is known too
 
     p(x) = sum of w_e p_e(x), w the maximum of the posterior under a Dirichlet prior, by EM
 
@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 STATIC_TOKENS = 64
-BEND = 0.5
 PRIOR = np.array([0.3, 0.4, 0.1, 0.2])
 ROUNDS = 4  # of EM, from the weights of the time before
 PRIOR_TOKENS = 8.0  # what the prior counts for
@@ -35,7 +34,7 @@ def experts(
         Distributions float64 [E, M, K].
     """
     counted = (counts + STATIC_TOKENS * static) / (np.sum(counts) + STATIC_TOKENS)
-    product = guess * (counted / static) ** BEND
+    product = guess * np.sqrt(counted / static)
     alike = [np.broadcast_to(p, guess.shape) for p in (static, counted)]
     return np.stack([alike[0], guess, alike[1], product / product.sum(axis=1, keepdims=True)])
 

@@ -78,7 +78,7 @@ def decode(args: argparse.Namespace) -> None:
     tokens, damaged = codec.from_slices(grid_of(file.size), arrived)
     if damaged and not args.salvage:
         rule = f"{damaged} of {len(file.slices)} slices fail their checksum"
-        raise BitstreamError(str(args.file), rule, "", "Fetch the file again, or add --salvage to conceal them")
+        raise BitstreamError(str(args.file), rule, "", _next_step(file.flags.entropy_model))
     draws = np.random.default_rng(args.seed).random(tokens.grid[0] * tokens.grid[1])
     tokens = with_lost_blocks(tokens, draws < args.drop)
     filled = codec.conceal([tokens], args.conceal)
@@ -88,6 +88,14 @@ def decode(args: argparse.Namespace) -> None:
     lost, blocks = int((~tokens.known).sum()), len(draws)
     how = f", {lost} of {blocks} blocks lost ({args.conceal})" if lost else ""
     print(f"{args.out}: {file.size[1]}x{file.size[0]} pixels{how}")
+
+
+def _next_step(entropy_model: str) -> str:
+    if entropy_model == "context":
+        return (
+            "It needs the predictor and the kind of machine it was made with; --salvage conceals what does not decode"
+        )
+    return "Fetch the file again, or add --salvage to conceal them"
 
 
 def evaluate(args: argparse.Namespace) -> None:
