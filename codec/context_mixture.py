@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 STATIC_TOKENS = 64
 PRIOR = np.array([0.3, 0.4, 0.1, 0.2])
+REMEMBERED = 4096  # tokens that weights follow from: bounds time and memory of large pictures
 ROUNDS = 4  # of EM, from the weights of the time before
 PRIOR_TOKENS = 8.0  # what the prior counts for
 
@@ -57,7 +58,7 @@ class Mixture:
 
     def learn(self, said: NDArray[np.float64]) -> None:
         """Take in the probabilities [E, M] that the experts had given to M tokens."""
-        self._said = np.concatenate([self._said, said], axis=1)
+        self._said = np.concatenate([self._said, said], axis=1)[:, -REMEMBERED:]
         for _ in range(ROUNDS):
             share = self.weights[:, None] * self._said
             votes = PRIOR_TOKENS * self._prior + (share / share.sum(0)).sum(1)

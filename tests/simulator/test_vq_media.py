@@ -27,7 +27,10 @@ def weights(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-@pytest.mark.parametrize("options", [{}, {"bpp": 0.2}, {"ratios": (0.2, 0.3, 0.5), "entropy": "uniform"}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"bpp": 0.2}, *({"ratios": (0.2, 0.3, 0.5), "entropy": model} for model in ("uniform", "context"))],
+)
 def test_all_slices_back_is_the_lossless_picture_and_nothing_is_concealed(weights: str, options: dict) -> None:
     codec = VqMedia(weights=weights, **options)
     sent = codec.encode(FRAMES, 4, "low_discrepancy")
