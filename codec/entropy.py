@@ -114,7 +114,6 @@ class Tables:
             for name, of_name in (("uniform", np.ones_like(row)), ("static", row)):
                 model = uniform(len(row)) if name == "uniform" else categorical(row)
                 self._models[name, level, book], self._costs[name, level, book] = model, cost_of(of_name)
-            self._costs[CONTEXT, level, book] = self._costs["static", level, book]  # nothing better is known before
 
     @classmethod
     def from_counts(cls, counts: NDArray[np.integer[Any]], coarse: NDArray[np.integer[Any]] = NOTHING) -> "Tables":

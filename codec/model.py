@@ -194,7 +194,7 @@ class Codec:
         """Tokens to `count` slices of bytes, each decodable alone.
 
         With the model `context`, should it not pay, the slices say `static`: so none of the sizes that were
-        counted with tables is exceeded (codec/rate.py).
+        counted for `static` is exceeded (codec/rate.py).
 
         Args:
             tokens: All known.
