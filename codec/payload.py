@@ -10,6 +10,7 @@ let the coder do with one less: so sizes follow from counting, and a rate can be
 With the model `context` the indices come in another order, that of a `Context`.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
@@ -92,7 +93,8 @@ def write_payload(
         shape = _shape(grid, part.blocks, part.level, book)
         for at, weights in _needed(context).distributions(shape, part.index):
             writer.write_rows(part.index[at], weights)
-        return writer.getvalue()
+        least = math.ceil(LEAST_CONTEXT_BITS * len(part.level) / 8)  # readers refuse less, but luck may give it
+        return writer.getvalue().ljust(least, b"\0")
     for at, level, number in _groups(part.level, book):
         writer.write(part.index[at], tables.model(entropy_model, level, number))
         cost += int(tables.cost(entropy_model, level, number)[part.index[at]].sum())

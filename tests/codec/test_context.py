@@ -15,7 +15,7 @@ from codec.config import LEVELS
 from codec.context_mixture import Mixture
 from codec.context_model import ContextModel
 from codec.context_order import TILE_TOKENS, borders, groups, tiles
-from codec.entropy import CONTEXT, LEAST_CONTEXT_BITS, quantize_rows
+from codec.entropy import CONTEXT, LEAST_CONTEXT_BITS, MODELS, quantize_rows
 from codec.errors import BitstreamError
 from codec.interleave import METHODS
 from codec.model import Codec
@@ -79,6 +79,12 @@ def test_damage_is_noticed_and_gives_no_wrong_token(tokens: Tokens, data: st.Dat
     slices[victim.index] = replace(victim, data=bytes(damaged))
     got, corrupt = joined(tokens, slices)
     assert corrupt == 1 and holds_no_wrong_token(tokens, got)
+
+
+def test_a_slice_whose_coder_needs_no_byte_comes_back() -> None:
+    for index in range(8):
+        one = Tokens((1, 1), np.zeros(1, np.uint8), np.array([index], np.int32), np.ones(1, bool), Books(1))
+        assert joined(one, coded(one, 1)) == (one, 0)
 
 
 def test_truncation_and_noise_are_noticed_at_every_length() -> None:
@@ -163,8 +169,14 @@ def parts_of(tokens: Tokens, count: int) -> list:  # type: ignore[type-arg]
 
 
 def test_a_codec_asked_for_context_sends_whichever_is_smaller() -> None:
-    learned = random_tokens((8, 8), split=0, tables=CODEC.tables)
-    assert CODEC.to_slices(learned, 64, entropy_model=CONTEXT) == CODEC.to_slices(learned, 64)  # a token each
+    for count in (1, 16, 64):
+        noise = random_tokens((8, 8), split=0, tables=CODEC.tables, seed=count)
+        ways = [
+            encode_slices(noise, count, "low_discrepancy", model, CODEC.tables, CODEC.hash, MODEL)
+            for model in MODELS[1:]
+        ]
+        sent = CODEC.to_slices(noise, count, entropy_model=CONTEXT)
+        assert [len(s.data) for s in sent] == min(([len(s.data) for s in way] for way in ways), key=sum)
     flat = Tokens((8, 8), np.zeros(64, np.uint8), np.full(64, 1, np.int32), np.ones(64, bool))
     small, large = (CODEC.to_slices(flat, 1, entropy_model=model) for model in (CONTEXT, "static"))
     assert len(small[0].data) < len(large[0].data)
