@@ -1,8 +1,10 @@
 """The entropy model context: it comes back, it looks at nothing that was not sent, and ends that disagree notice."""
 
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codec.bench import peak_bytes as process_peak_bytes
 from codec.bitstream import TokenSlice, assemble, encode_slices, read_vqs, write_vqs
 from codec.config import LEVELS
 from codec.context_mixture import Mixture
@@ -22,7 +25,7 @@ from codec.model import Codec
 from codec.slices import Place, decode_slice
 from codec.tokens import Books, Known, Tokens, cell_of, select
 from tests.codec.made import grids, random_tokens, shares
-from tests.codec.test_bitstream import holds_no_wrong_token
+from tests.codec.test_bitstream import holds_no_wrong_token, peak_bytes, seconds
 from tests.codec.tiny import tiny_codec
 
 
@@ -201,24 +204,26 @@ def test_a_payload_too_short_for_its_tokens_is_refused_before_the_network_is_ask
         decode_slice(finest + bytes(100), place, CODEC.tables, Untouchable())  # type: ignore[arg-type]
 
 
-def seconds(work: Callable[[], object]) -> float:
-    spent = []
-    for _ in range(3):
-        start = time.process_time()
-        work()
-        spent.append(time.process_time() - start)
-    return min(spent)
+def resident_peak_bytes(work: Callable[[], object]) -> float:
+    """Most memory that the process held at a time, what torch took with it; not a number but on Linux."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # the high-water mark falls to what is held now
+    work()
+    return process_peak_bytes()
 
 
 def test_no_bytes_cost_more_than_a_valid_stream_of_the_size_they_declare() -> None:
     grid = (16, 16)
     finest = coded(random_tokens(grid, 1, 1, tables=CODEC.tables), 1)
-    limit_s = seconds(lambda: assemble(grid, finest, CODEC.tables, CODEC.hash, MODEL))
+    works = [partial(assemble, grid, finest, CODEC.tables, CODEC.hash, MODEL)]
     rng = np.random.default_rng(8)
     for flags in (b"\x02", b"\x06", b"\x12\x50"):
         for noise in (rng.bytes(len(finest[0].data)), bytes(len(finest[0].data))):
-            piece = TokenSlice(0, 1, 0, flags + noise)
-            assert seconds(lambda p=piece: assemble(grid, [p], CODEC.tables, CODEC.hash, MODEL)) < 2 * limit_s  # type: ignore[misc]
+            pieces = [TokenSlice(0, 1, 0, flags + noise)]
+            works.append(partial(assemble, grid, pieces, CODEC.tables, CODEC.hash, MODEL))
+    for measure, times, spare in ((seconds, 2.0, 0.0), (peak_bytes, 1.2, 0.0), (resident_peak_bytes, 1.0, 4e6)):
+        valid, *hostile = map(measure, works)
+        assert not max(hostile) > times * valid + spare
 
 
 @given(st.integers(0, 3000), shares, shares, st.integers(0, 99))
