@@ -91,12 +91,13 @@ def test_one_damaged_bit_is_always_noticed(tokens: Tokens, data: st.DataObject) 
 
 def test_truncation_and_noise_are_noticed_at_every_length() -> None:
     # A CRC of 16 bits lets 1 in 65536 of these pass; these seeds are none of them.
+    # Noise may say it is of the model context, whose checksum comes last: then the payload is found wrong first.
     tokens = random_tokens((5, 6), books=Books(2, 77))
     rng = np.random.default_rng(0)
     for piece in slices_of(tokens):
         for length in range(len(piece.data)):
             for data in (piece.data[:length], piece.data[:length] + rng.bytes(len(piece.data) - length + 1)):
-                with pytest.raises(BitstreamError, match=rf"slice {piece.index} of 4, offset \d+, (flags|checksum)"):
+                with pytest.raises(BitstreamError, match=rf"slice {piece.index} of 4, offset \d+, (flags|cut|payload|checksum)"):
                     decode_slice(data, Place(piece.index, 4, tokens.grid, HASH), TABLES)
 
 
@@ -200,7 +201,6 @@ def patched(offset: int, new: bytes) -> bytes:
         (patched(0, b"PK"), "offset 0, magic: a .vqs file starts with b'VQ', got b'PK'"),
         (patched(2, b"\x04"), "offset 2, version: this reader knows versions 2 and 3, got 4"),
         (patched(2, b"\x01"), "offset 2, version: this reader knows versions 2 and 3, got 1. Encode the picture again"),
-        (patched(3, b"\x22"), "offset 3, flags: entropy model"),
         (patched(4, b"\x00\x0f"), "offset 4, height: must be from 16 to 16384, got 15"),
         (patched(6, b"\xff\xff"), "offset 6, width: must be from 16 to 16384, got 65535"),
         (patched(8, b"\xff"), "offset 8, model: the weights at hand are 0001, got 'ff01'"),
