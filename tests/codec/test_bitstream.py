@@ -97,7 +97,9 @@ def test_truncation_and_noise_are_noticed_at_every_length() -> None:
     for piece in slices_of(tokens):
         for length in range(len(piece.data)):
             for data in (piece.data[:length], piece.data[:length] + rng.bytes(len(piece.data) - length + 1)):
-                with pytest.raises(BitstreamError, match=rf"slice {piece.index} of 4, offset \d+, (flags|cut|payload|checksum)"):
+                with pytest.raises(
+                    BitstreamError, match=rf"slice {piece.index} of 4, offset \d+, (flags|cut|payload|checksum)"
+                ):
                     decode_slice(data, Place(piece.index, 4, tokens.grid, HASH), TABLES)
 
 
