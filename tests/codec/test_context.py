@@ -18,15 +18,16 @@ from codec.config import LEVELS
 from codec.context_mixture import Mixture
 from codec.context_model import ContextModel
 from codec.context_order import TILE_TOKENS, borders, groups, tiles
-from codec.entropy import CONTEXT, LEAST_BITS, MODELS, quantize_rows
+from codec.entropy import CONTEXT, LEAST_BITS, MODELS, NEIGHBOURS, WIRE, quantize_rows
 from codec.errors import BitstreamError
 from codec.interleave import METHODS
 from codec.model import Codec
+from codec.rate import Packing
 from codec.slices import Place, decode_slice
 from codec.tokens import Books, Known, Tokens, cell_of, select
-from tests.codec.made import grids, random_tokens, shares
+from tests.codec.made import grids, random_tokens, shares, with_neighbours
 from tests.codec.test_bitstream import holds_no_wrong_token, peak_bytes, seconds
-from tests.codec.tiny import tiny_codec
+from tests.codec.tiny import photograph, tiny_codec
 
 
 def lively(seed: int = 0) -> Codec:
@@ -183,6 +184,26 @@ def test_a_codec_asked_for_context_sends_whichever_is_smaller() -> None:
     small, large = (CODEC.to_slices(flat, 1, entropy_model=model) for model in (CONTEXT, "static"))
     assert len(small[0].data) < len(large[0].data)
     assert CODEC.from_slices((8, 8), small) == (flat, 0)
+
+
+def test_beside_tables_by_neighbours_it_is_weighed_as_they_are_and_gives_way_to_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(CODEC, "tables", with_neighbours(CODEC.tables))
+    picture = photograph(96, 128)
+    for bpp in (0.05, 0.5):
+        tokens = CODEC.encode(picture, bpp=bpp, packing=Packing(2, entropy_model=CONTEXT))
+        assert tokens == CODEC.encode(picture, bpp=bpp, packing=Packing(2))
+    numbers = set()
+    for count in (1, 64):  # slices of one token give a network nothing to go by
+        tokens = random_tokens((8, 8), split=0, tables=CODEC.tables)
+        flat = replace(tokens, index=np.ones_like(tokens.index))
+        for some in (tokens, flat):
+            small, static = (CODEC.to_slices(some, count, entropy_model=model) for model in (CONTEXT, "static"))
+            assert sum(len(s.data) for s in small) <= sum(len(s.data) for s in static)
+            assert CODEC.from_slices((8, 8), small) == (some, 0)
+            numbers.add(small[0].data[0] & 3)
+    assert numbers == {WIRE[CONTEXT], WIRE[NEIGHBOURS]}
 
 
 class Untouchable:
