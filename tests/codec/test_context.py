@@ -206,6 +206,13 @@ def test_beside_tables_by_neighbours_it_is_weighed_as_they_are_and_gives_way_to_
     assert numbers == {WIRE[CONTEXT], WIRE[NEIGHBOURS]}
 
 
+def test_it_is_of_single_precision_whatever_fills_holes() -> None:
+    flat = Tokens((8, 8), np.zeros(64, np.uint8), np.full(64, 1, np.int32), np.ones(64, bool))
+    slices = tiny_codec().to_slices(flat, 1, entropy_model=CONTEXT)
+    assert slices[0].data[0] & 3 == WIRE[CONTEXT]
+    assert tiny_codec(precision="bf16").from_slices((8, 8), slices) == (flat, 0)
+
+
 class Untouchable:
     """Fails the test if it is asked."""
 
