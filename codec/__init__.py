@@ -23,6 +23,9 @@ neighbours    what is known around a token when its turn comes
 neighbour_tables  probabilities chosen by it
 granularity_map  which blocks are split, as symbols
 payload       granularity and indices of some blocks <-> bytes
+context_model  the masked transformer as a distribution for each token of a slice
+context_order  which tokens it codes together, and after which
+context_mixture  how far it is trusted, beside histograms
 slices        one slice: flags, payload, checksum
 bitstream     Tokens <-> slices that decode alone; the .vqs file
 latents       tokens and codewords, dense, on the three grids: what the networks look at
@@ -42,6 +45,7 @@ evaluate      a folder of pictures or clips -> tables and a figure
 evaluate_rate  rate, distortion, perception: ours and conventional codecs
 evaluate_films  robustness on clips: what lost packets cost
 evaluate_loss  robustness: what lost blocks cost, with every concealment
+evaluate_entropy  entropy models: bytes and times
 evaluate_baselines  JPEG, JPEG 2000, WebP, AVIF
 evaluate_pictures  the pictures of a folder, and a judge of pictures
 evaluate_bootstrap  intervals by image

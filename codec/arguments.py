@@ -37,6 +37,11 @@ def count(text: str) -> int:
     return int(text)
 
 
+def positives(text: str) -> list[int]:
+    """Several whole numbers of at least 1."""
+    return [positive(part) for part in parts(text)]
+
+
 def parts(text: str) -> list[str]:
     """What stands between commas, spaces, or both; something must.
 

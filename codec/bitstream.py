@@ -31,7 +31,7 @@ from codec.books import book_of_block, check_codes
 from codec.config import BLOCK
 from codec.entropy import Tables
 from codec.errors import BitstreamError, RequestError
-from codec.payload import declared_kinds, payload_size
+from codec.payload import Context, declared_kinds, payload_size
 from codec.slices import CHECKSUM, MAX_SLICES, Flags, Place, check_length, decode_slice, encode_slice, flags_size
 from codec.tokens import Part, Tokens, merge, select
 
@@ -68,7 +68,13 @@ def grid_of(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def encode_slices(
-    tokens: Tokens, count: int, interleave_method: str, entropy_model: str, tables: Tables, model_hash: bytes
+    tokens: Tokens,
+    count: int,
+    interleave_method: str,
+    entropy_model: str,
+    tables: Tables,
+    model_hash: bytes,
+    context: Context | None = None,
 ) -> list[TokenSlice]:
     """Tokens to `count` slices.
 
@@ -79,10 +85,12 @@ def encode_slices(
         entropy_model: One of `entropy.MODELS`.
         tables: Probabilities of the indices.
         model_hash: Digest of the weights, 4 bytes or more.
+        context: Probabilities of the model `context`, which needs the networks.
 
     Raises:
         RequestError: If count or a method is none of these, the grid is too large, or the tables know
             no such book.
+        BitstreamError: If the entropy model is `context` and there is none.
         ValueError: If tokens are lost, or an index is too large.
     """
     most = min(MAX_SLICES, tokens.grid[0] * tokens.grid[1])
@@ -101,13 +109,17 @@ def encode_slices(
     slices = []
     for index, blocks in enumerate(interleave.partition(tokens.grid, count, interleave_method)):
         part = select(tokens, blocks)
-        data = encode_slice(part, flags, Place(index, count, tokens.grid, model_hash), tables)
+        data = encode_slice(part, flags, Place(index, count, tokens.grid, model_hash), tables, context)
         slices.append(TokenSlice(index, count, len(part.level), data))
     return slices
 
 
 def assemble(
-    grid: tuple[int, int], slices: Sequence[TokenSlice], tables: Tables, model_hash: bytes
+    grid: tuple[int, int],
+    slices: Sequence[TokenSlice],
+    tables: Tables,
+    model_hash: bytes,
+    context: Context | None = None,
 ) -> tuple[Tokens, int]:
     """Slices that arrived, in any order, to tokens; blocks of missing or damaged slices are lost.
 
@@ -118,7 +130,7 @@ def assemble(
     corrupt = 0
     for piece in slices:
         try:
-            part = decode_slice(piece.data, Place(piece.index, piece.count, grid, model_hash), tables)
+            part = decode_slice(piece.data, Place(piece.index, piece.count, grid, model_hash), tables, context)
         except BitstreamError:
             corrupt += 1
             continue
@@ -278,7 +290,7 @@ def _flags(data: bytes, byte: int, name: str) -> tuple[Flags, int]:
     start = HEADER.size + flags_size(byte) - 1
     if len(data) < start:
         raise BitstreamError(f"{name}, offset {HEADER.size}, cut", "the file ends before it")
-    parsed = Flags.parse(bytes([byte]) + data[HEADER.size : start], name, (3, HEADER.size))
+    parsed = Flags.parse(bytes([byte]) + data[HEADER.size : start], name, HEADER.size)
     return parsed, start
 
 

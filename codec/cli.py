@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from codec import examples, verbs
-from codec.arguments import count, numbers, parts, positive, rate, rates, ratios, share, shares
+from codec.arguments import count, numbers, parts, positive, positives, rate, rates, ratios, share, shares
 from codec.errors import CodecError
 
 
@@ -70,7 +70,11 @@ def _add_encode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codebook", type=positive, metavar="K", help="coarse codewords: 8, 16, ... 1024 (default)")
     parser.add_argument("--slices", type=positive, default=1, metavar="N", help="parts that decode alone (default 1)")
     parser.add_argument("--interleave", default="low_discrepancy", help="low_discrepancy (default) or raster")
-    parser.add_argument("--entropy", default="static", help="static (default) or uniform, which is fixed length")
+    parser.add_argument(
+        "--entropy", default="static", metavar="MODEL",
+        help="static (default), uniform (fixed length), or context: the masked transformer, smaller files, seconds a "
+        "picture, and to be decoded on the same kind of machine",
+    )  # fmt: skip
     _add_weights(parser)
     parser.set_defaults(verb=verbs.encode)
 
@@ -100,9 +104,10 @@ def _add_decode(parser: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "A folder of pictures to tables and curves: rate and quality of several codecs, or with --loss\n"
-        "what lost blocks cost ours. A folder of clips (and no pictures): what lost packets cost, with --loss;\n"
-        "of each clip the first frames, the largest centred square at 256x256. Lists take commas or spaces."
+        "A folder of pictures to tables and curves: rate and quality of several codecs; with --loss what lost\n"
+        "blocks cost ours; with --entropy what entropy models do. A folder of clips (and no pictures): what lost\n"
+        "packets cost, with --loss; of each clip the first frames, the largest centred square at 256x256.\n"
+        "Lists take commas or spaces."
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="pictures, or clips (which need PyAV)")
     parser.add_argument(
@@ -128,10 +133,11 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         help="method to compare with (default: neighbour_mean, of clips copy_previous, if there; else the first)",
     )  # fmt: skip
     parser.add_argument(
-        "--slices",
-        type=positive,
-        metavar="N",
-        help="slices of the file weighed (default 1); of clips packets a frame (4)",
+        "--slices", type=positives, nargs="+", metavar="N",
+        help="slices of the file weighed (default 1), several with --entropy; of clips packets a frame (4)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--entropy", type=parts, nargs="+", metavar="MODEL", help="uniform, static, context: their bytes and times"
     )
     parser.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: adds the column squeeze")
     parser.add_argument(

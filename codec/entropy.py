@@ -22,11 +22,14 @@ from codec.config import LEVELS
 from codec.errors import BitstreamError, CheckpointError
 from codec.tokens import Known
 
-MODELS = ("uniform", "static")  # what may be asked for
+TABLED = ("uniform", "static")  # models whose costs are known before anything is coded
+CONTEXT = "context"  # a distribution for each token: codec/context_model.py
+MODELS = (*TABLED, CONTEXT)  # what may be asked for
 NEIGHBOURS = "neighbours"  # static too, a table for each class of neighbours: codec/neighbour_tables.py
-WIRE = {"uniform": 0, "static": 1, NEIGHBOURS: 3}  # numbers in a stream
-LEAST_BITS = 0.04  # no table by neighbours has an index that costs less
+WIRE = {"uniform": 0, "static": 1, CONTEXT: 2, NEIGHBOURS: 3}  # numbers in a stream
+LEAST_BITS = 0.04  # no table by neighbours, and no distribution of `context`, has an index that costs less
 TOTAL_BITS = 20
+MOST_SURE = 15 / 16  # no token of `context` is taken for surer
 MAX_CODES_BITS = 15  # log2 K has four bits on the wire
 WORD_BYTES = 4  # constriction's output comes in words of 32 bits
 STATE_BYTES = 8  # and its interval is two words wide
@@ -35,6 +38,7 @@ UNIT_BITS = 16  # a cost of 2^16 is one bit
 NOTHING = np.zeros(0, np.int64)
 
 _queue, _model = constriction.stream.queue, constriction.stream.model
+ROWS = _model.Categorical(perfect=False)  # see `categorical`; a row of weights for each symbol
 
 
 def quantize(counts: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
@@ -49,6 +53,21 @@ def quantize(counts: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     left = rest - int(share.sum())
     share[np.argsort(-remainder, kind="stable")[:left]] += 1
     weights: NDArray[np.int64] = share + 1
+    return weights
+
+
+def quantize_rows(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Distributions [M, K] to integer weights [M, K], all at least 1, of a sum of at most 2^20 each.
+
+    What a token has above 15/16 is spread over all, so that none costs less than 0.04 bits (K >= 2): a
+    slice cannot declare more tokens than so many bits can be.
+    """
+    rows, codes = np.arange(len(probabilities)), probabilities.shape[1]
+    top = probabilities.argmax(axis=1)
+    excess = np.maximum(probabilities[rows, top] - MOST_SURE, 0)
+    spread = probabilities + (excess / codes)[:, None]
+    spread[rows, top] -= excess
+    weights: NDArray[np.int64] = 1 + (spread * ((1 << TOTAL_BITS) - codes)).astype(np.int64)
     return weights
 
 
@@ -167,7 +186,7 @@ class Tables:
         return self.neighbours
 
     def model(self, entropy_model: str, level: int, book: int = 0) -> Any:
-        """The coder's model of indices of a level, of a book if coarse; `entropy_model` is one of `MODELS`."""
+        """The coder's model of indices of a level, of a book if coarse; `entropy_model` is one of `TABLED`."""
         return self._models[entropy_model, level, book]
 
     def cost(self, entropy_model: str, level: int, book: int = 0) -> NDArray[np.int64]:
@@ -180,7 +199,7 @@ class Tables:
 
     def least_bits(self, entropy_model: str, books: Collection[int] = (0,)) -> float:
         """The least a block can cost: 1 coarse, 4 medium or 16 fine tokens of the likeliest indices."""
-        if entropy_model == NEIGHBOURS:
+        if entropy_model in (CONTEXT, NEIGHBOURS):
             return LEAST_BITS
         split = [4**level * int(self.cost(entropy_model, level).min()) for level in range(1, LEVELS)]
         coarse = [int(self.cost(entropy_model, 0, book).min()) for book in books]
@@ -197,6 +216,10 @@ class SymbolWriter:
     def write(self, symbols: NDArray[np.int32] | int, model: Any) -> None:
         """Append symbols, int32 [n] or one int, all of one model."""
         self._coder.encode(symbols, model)
+
+    def write_rows(self, symbols: NDArray[np.int32], weights: NDArray[np.int64]) -> None:
+        """Append symbols [M], each with integer weights of its own, [M, K]."""
+        self._coder.encode(symbols, ROWS, weights.astype(np.float32))
 
     def getvalue(self) -> bytes:
         """The bytes of all symbols so far.
@@ -237,8 +260,19 @@ class SymbolReader:
         Raises:
             BitstreamError: If no sequence of symbols has these bytes.
         """
+        return self._decode(model, count)
+
+    def read_rows(self, weights: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The next symbols, int32 [M], each with integer weights of its own, [M, K].
+
+        Raises:
+            BitstreamError: If no symbols have these bytes.
+        """
+        return self._decode(ROWS, weights.astype(np.float32))
+
+    def _decode(self, *request: Any) -> NDArray[np.int32]:
         try:
-            symbols: NDArray[np.int32] = self._coder.decode(model, count)
+            symbols: NDArray[np.int32] = self._coder.decode(*request)
         except AssertionError as error:  # constriction's way to say so
             raise BitstreamError("payload", "bytes that no symbols have") from error
         return symbols

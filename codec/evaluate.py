@@ -3,6 +3,7 @@
     rate     every codec at several rates        evaluate_rate  -> FILE.csv, FILE_mean.csv, FILE.png, FILE.svg
     loss     our codec with blocks lost          evaluate_loss  -> the same
     films    our codec with packets of clips lost  evaluate_films -> the same
+    entropy  bytes and times of entropy models   evaluate_entropy  -> FILE.csv, FILE_mean.csv
 
 Every row of FILE.csv is one picture, or one clip with one loss pattern, in one case; FILE_mean.csv has the means.
 """
@@ -16,6 +17,7 @@ import pandas as pd
 
 from codec import evaluate_figures as figures
 from codec.errors import RequestError
+from codec.evaluate_entropy import Codings, entropy_means, entropy_table
 from codec.evaluate_films import FilmCases, film_means, film_reference, film_table
 from codec.evaluate_loss import Cases, loss_means, loss_table, reference_method
 from codec.evaluate_pictures import Judge
@@ -29,11 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A finished evaluation: a row each case, the means, and the figure of the means; `left_out` of the words."""
+    """A finished evaluation: a row each case, the means, and a figure of the means if any; `left_out` of the words."""
 
     table: pd.DataFrame
     means: pd.DataFrame
-    figure: "Figure"
+    figure: "Figure | None" = None
     left_out: tuple[str, ...] = ()
 
     def write(self, out: Path) -> list[Path]:
@@ -48,8 +50,9 @@ class Evaluation:
         files = {
             out: self.table.to_csv(index=False).encode(),
             out.with_name(f"{out.stem}_mean.csv"): self.means.to_csv(index=False).encode(),
-            **{out.with_suffix(f".{kind}"): figures.image_bytes(self.figure, kind) for kind in ("png", "svg")},
         }
+        if self.figure is not None:
+            files |= {out.with_suffix(f".{kind}"): figures.image_bytes(self.figure, kind) for kind in ("png", "svg")}
         for path, data in files.items():
             write_atomically(path, data)
         return list(files)
@@ -117,3 +120,9 @@ def evaluate_films(
     table = film_table(codec, folder, cases, judge)
     means = film_means(table, against)
     return Evaluation(table, means, figures.film_figure(means), ("ssim", "ms_ssim", "seeds"))
+
+
+def evaluate_entropy(codec: Codec, folder: Path, codings: Codings) -> Evaluation:
+    """Entropy models beside each other; see `entropy_table` for the arguments and errors."""
+    table = entropy_table(codec, folder, codings)
+    return Evaluation(table, entropy_means(table))

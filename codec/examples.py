@@ -27,6 +27,8 @@ examples:
       a file of at most 1000 bytes; below 0.04 bits per pixel with a smaller codebook
   python -m codec encode photo.png photo.vqs --ratios 10%,30%,60%
       shares of the area, the busiest first: fine, medium, coarse
+  python -m codec encode photo.png photo.vqs --entropy context
+      a smaller file for a few seconds more at both ends; see docs/bitstream.md
   python -m codec encode photo.png photo.vqs --slices 4
       four parts that decode alone, neighbours in different parts: one for each packet
 """
@@ -70,6 +72,10 @@ robustness on film (a folder of clips, with --loss; needs PyAV):
       the same losses, with the frame before and without; films_mean.csv has a row for each clip and one for
       all, with 95 % intervals by clip and loss pattern and paired differences to copy_previous
   python -m codec evaluate CLIPS --loss 10%,20% --conceal copy_previous,expected+temporal --frames 100 --seeds 5
+
+entropy models (with --entropy):
+  python -m codec evaluate PHOTOS --entropy uniform,static,context --slices 1,4 --out entropy.csv
+      bytes of the same tokens and seconds to code and decode them; entropy_mean.csv has the means
 """
 
 INFO = """\

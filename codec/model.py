@@ -26,9 +26,10 @@ from codec.codebook import CODEWORDS, HISTOGRAM, SubCodebook, smaller_sizes, spl
 from codec.conceal import Concealer
 from codec.conceal_own import conceal_by_path, is_path
 from codec.config import BLOCK, CodecConfig
+from codec.context_model import ContextModel
 from codec.decoder import Decoder
 from codec.encoder import Encoder
-from codec.entropy import Tables
+from codec.entropy import CONTEXT, Tables
 from codec.errors import CheckpointError, RequestError
 from codec.granularity import allocate
 from codec.images import crop, pad_to_blocks
@@ -103,6 +104,7 @@ class Codec:
         lower(guessing.layers, self.precision)
         lower(guessing.before, self.precision)
         self.concealer = Concealer(guessing, self.quantizer.codebook, self.coarse_books)
+        self._context = ContextModel(self.predictor, self.quantizer.codebook, self.coarse_books, self.tables)
 
     def _books(self, codewords: Tensor) -> tuple[SubCodebook, ...]:
         """The smaller coarse codebooks, which must be as many as the tables know."""
@@ -192,12 +194,29 @@ class Codec:
         interleave: str = "low_discrepancy",
         entropy_model: str = "static",
     ) -> list[TokenSlice]:
-        """Tokens to `count` slices of bytes, each decodable alone."""
-        return encode_slices(tokens, count, interleave, entropy_model, self.tables, self.hash)
+        """Tokens to `count` slices of bytes, each decodable alone.
+
+        With the model `context`, should it not pay, the slices say `static`: so none of the sizes that were
+        counted for `static` is exceeded (codec/rate.py).
+
+        Args:
+            tokens: All known.
+            count: 1 to 255, at most one for each block.
+            interleave: One of `interleave.METHODS`.
+            entropy_model: One of `entropy.MODELS`.
+
+        Raises:
+            RequestError: If one of these is none.
+        """
+        models = ("static", CONTEXT) if entropy_model == CONTEXT else (entropy_model,)
+        ways = [
+            encode_slices(tokens, count, interleave, name, self.tables, self.hash, self._context) for name in models
+        ]
+        return min(ways, key=lambda slices: sum(len(piece.data) for piece in slices))
 
     def from_slices(self, grid: tuple[int, int], slices: Sequence[TokenSlice]) -> tuple[Tokens, int]:
         """The slices that arrived to tokens with holes, and the number of slices found damaged."""
-        return assemble(grid, slices, self.tables, self.hash)
+        return assemble(grid, slices, self.tables, self.hash, self._context)
 
     def conceal(self, tokens: Sequence[Tokens], method: str = "expected", temporal: bool = False) -> list[Concealed]:
         """Fill holes.

@@ -4,24 +4,53 @@
     indices     of the coarse tokens of the picture's book, then of those of the larger book before it,
                 then of the medium, then of the fine tokens
 
-A payload has as many bytes as its symbols cost (`entropy.size_bytes`), even where luck would let the
-coder do with one less: so sizes follow from counting, and a rate can be met without coding.
+With tables, a payload has as many bytes as its symbols cost (`entropy.size_bytes`), even where luck would
+let the coder do with one less: so sizes follow from counting, and a rate can be met without coding.
+
+With the model `context` the indices come in another order, that of a `Context`.
 """
 
+import math
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codec import granularity_map
 from codec.config import LEVELS
-from codec.entropy import NEIGHBOURS, SymbolReader, SymbolWriter, Tables, size_bytes
+from codec.entropy import CONTEXT, LEAST_BITS, NEIGHBOURS, SymbolReader, SymbolWriter, Tables, size_bytes
+from codec.errors import BitstreamError
 from codec.quadtree import CELLS, collapse, expand, starts
-from codec.tokens import Part, known_of
+from codec.tokens import Known, Part, known_of
+
+
+class Context(Protocol):
+    """A distribution for each token, given those of its slice that were coded before; see codec/context_model.py."""
+
+    @property
+    def hash(self) -> bytes:
+        """Digest of all that the distributions depend on, beside the weights of the tokenizer."""
+
+    def distributions(
+        self, known: Known, index: NDArray[np.int32]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Token numbers [m] and their integer weights [m, K'], until every token has had its turn.
+
+        Args:
+            known: The tokens.
+            index: int32 [M], which the caller may still be filling: read only where tokens had their turn.
+        """
 
 
 def write_payload(
-    part: Part, grid: tuple[int, int], book: NDArray[np.uint8], mixed: bool, entropy_model: str, tables: Tables
+    part: Part,
+    grid: tuple[int, int],
+    book: NDArray[np.uint8],
+    mixed: bool,
+    entropy_model: str,
+    tables: Tables,
+    context: Context | None = None,
 ) -> bytes:
     """Blocks of a slice to bytes.
 
@@ -32,10 +61,19 @@ def write_payload(
         mixed: Whether granularity is sent; without it all tokens are coarse.
         entropy_model: One of `entropy.MODELS`.
         tables: Probabilities of the indices.
+        context: Those of the model `context`.
+
+    Raises:
+        BitstreamError: If the model is `context` and there is none.
     """
     writer = SymbolWriter()
     if mixed:
         granularity_map.write(writer, expand(part.level))
+    if entropy_model == CONTEXT:
+        for at, weights in _needed(context).distributions(known_of(part.level, grid, part.blocks, book), part.index):
+            writer.write_rows(part.index[at], weights)
+        least = math.ceil(LEAST_BITS * len(part.level) / 8)  # readers refuse less, but luck may give it
+        return writer.getvalue().ljust(least, b"\0")
     if entropy_model == NEIGHBOURS:
         cost = tables.by_neighbours().write(writer, known_of(part.level, grid, part.blocks, book), part.index)
     else:
@@ -79,11 +117,12 @@ def read_payload(
     mixed: bool,
     entropy_model: str,
     tables: Tables,
+    context: Context | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Inverse of `write_payload`, given the numbers and books of the blocks: level and index.
 
     Raises:
-        BitstreamError: If no blocks have these bytes.
+        BitstreamError: If no blocks have these bytes, or the model is `context` and there is none.
     """
     reader = SymbolReader(payload)
     level = np.zeros(len(blocks), np.uint8)
@@ -92,6 +131,12 @@ def read_payload(
     if entropy_model == NEIGHBOURS:
         return level, tables.by_neighbours().read(reader, known_of(level, grid, blocks, book))
     index = np.zeros(len(level), np.int32)
+    if entropy_model == CONTEXT:
+        if 8 * len(payload) < LEAST_BITS * len(level):
+            raise BitstreamError("payload", f"too short for {len(level)} tokens", len(payload))
+        for at, weights in _needed(context).distributions(known_of(level, grid, blocks, book), index):
+            index[at] = reader.read_rows(weights)
+        return level, index
     for at, number, of_book in _groups(level, book):
         index[at] = reader.read(len(at), tables.model(entropy_model, number, of_book))
     return level, index
@@ -120,3 +165,9 @@ def _groups(level: NDArray[np.uint8], book: NDArray[np.uint8]) -> Iterator[tuple
         at = np.flatnonzero(level == finer)
         if len(at):
             yield at, finer, 0
+
+
+def _needed(context: Context | None) -> Context:
+    if context is None:
+        raise BitstreamError("payload", "the entropy model context needs the masked transformer")
+    return context

@@ -21,7 +21,7 @@ from codec.bitstream import overhead_bytes, payload_sizes
 from codec.books import blocks_before, book_of_block, rank_of_block
 from codec.chain import Chain, Weigh, bisect_fit, largest_fit, size_at
 from codec.config import BLOCK, LEVELS, cells
-from codec.entropy import NEIGHBOURS, Tables
+from codec.entropy import CONTEXT, NEIGHBOURS, Tables
 from codec.errors import RequestError
 from codec.granularity_map import KINDS
 from codec.interleave import partition
@@ -110,6 +110,8 @@ def allocate_for_bpp(bpp: float, pixels: int, given: Candidates, packing: Packin
     """
     if not 0 < bpp < math.inf:
         raise RequestError("bpp", "must be a number above 0", bpp)
+    if packing.entropy_model == CONTEXT:  # its sizes are known only once it is done, and those of static are the most
+        packing = packing._replace(entropy_model="static")
     limit, start = bpp * pixels / 8, len(given.coarse) - 1
     recoding = _recoded(given, packing, tables)
     last = (start - given.enough) * CUTS if given.flat else start * CUTS

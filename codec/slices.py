@@ -1,16 +1,17 @@
 """One slice: some blocks of one picture as bytes that decode alone.
 
-    flags     1 byte    bits 0-1 entropy model (0 uniform, 1 static, 3 neighbours), bit 2 mixed granularity,
+    flags     1 byte    bits 0-1 entropy model (0 uniform, 1 static, 2 context, 3 neighbours), bit 2 mixed granularity,
                         bit 3 interleave (0 raster, 1 low discrepancy), bits 4-7 book: coarse tokens
                         are of a codebook of K >> book codewords
     cut       1 byte    0 to 254, only if book > 0: share of blocks, in 1/255, of book - 1 instead
     payload   n bytes   range coded granularity and indices, see codec/payload.py
-    checksum  2 bytes   CRC-16 of context, flags, cut and payload
+    checksum  2 bytes   CRC-16 of place, flags, cut and payload
 
 Which blocks, follows from (index, count) of the slice and its interleave flag; how many tokens, from
-the granularity. The context of the checksum is not sent: index, count, grid, start of the model hash.
+the granularity. The place in the checksum is not sent: index, count, grid, start of the model hash.
 So a slice that was damaged, put at another place, or made with other weights fails (but for 1 damage
-in 65536).
+in 65536). With `context` the checksum goes on over the start of the predictor's hash and over the indices:
+should the two ends compute other probabilities, the slice fails too.
 """
 
 import struct
@@ -18,15 +19,18 @@ from binascii import crc_hqx
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from codec import entropy, interleave
 from codec.books import book_of_block
-from codec.entropy import Tables
+from codec.entropy import CONTEXT, Tables
 from codec.errors import BitstreamError
-from codec.payload import read_payload, write_payload
+from codec.payload import Context, read_payload, write_payload
 from codec.tokens import CUTS, Books, Part
 
 MAX_SLICES = 255
-CONTEXT = struct.Struct(">BBHH4s")  # index, count, h, w, start of the model hash
+PLACE = struct.Struct(">BBHH4s")  # index, count, h, w, start of the model hash
 CHECKSUM = struct.Struct(">H")
 
 
@@ -48,10 +52,10 @@ class Place:
     def __str__(self) -> str:
         return f"slice {self.index} of {self.count}"
 
-    def checksum(self, body: bytes) -> int:
-        """CRC-16 (CCITT polynomial, start 0xFFFF) of the context, then of flags, cut and payload."""
-        context = CONTEXT.pack(self.index, self.count, *self.grid, self.model_hash[:4])
-        return crc_hqx(body, crc_hqx(context, 0xFFFF))
+    def checksum(self, body: bytes, agreed: bytes = b"") -> int:
+        """CRC-16 (CCITT polynomial, start 0xFFFF) of the place, then of flags, cut and payload, then of `agreed`."""
+        place = PLACE.pack(self.index, self.count, *self.grid, self.model_hash[:4])
+        return crc_hqx(agreed, crc_hqx(body, crc_hqx(place, 0xFFFF)))
 
 
 class Flags(NamedTuple):
@@ -73,19 +77,16 @@ class Flags(NamedTuple):
         return bytes([byte, self.books.cut][: flags_size(byte)])
 
     @classmethod
-    def parse(cls, data: bytes, where: str, offsets: tuple[int, int] = (0, 1)) -> "Flags":
-        """The 1 or 2 bytes, see `flags_size`, to flags; `where` and `offsets` are for errors.
+    def parse(cls, data: bytes, where: str, offset: int = 1) -> "Flags":
+        """The 1 or 2 bytes, see `flags_size`, to flags; `where`, and `offset` of the cut, are for errors.
 
         Raises:
-            BitstreamError: If the entropy model is none of this version, or the cut none at all.
+            BitstreamError: If the cut is none.
         """
         byte, cut = data[0], data[1] if len(data) > 1 else 0
         names = {number: name for name, number in entropy.WIRE.items()}
-        if byte & 3 not in names:
-            rule = f"entropy model must be one of {', '.join(map(str, names))}"
-            raise BitstreamError(f"{where}, offset {offsets[0]}, flags", rule, byte & 3)
         if cut >= CUTS:
-            raise BitstreamError(f"{where}, offset {offsets[1]}, cut", f"must be below {CUTS}", cut)
+            raise BitstreamError(f"{where}, offset {offset}, cut", f"must be below {CUTS}", cut)
         books = Books(byte >> 4, cut)
         return cls(names[byte & 3], bool(byte >> 2 & 1), interleave.METHODS[byte >> 3 & 1], books)
 
@@ -95,7 +96,7 @@ def flags_size(byte: int) -> int:
     return 2 if byte >> 4 else 1
 
 
-def encode_slice(part: Part, flags: Flags, place: Place, tables: Tables) -> bytes:
+def encode_slice(part: Part, flags: Flags, place: Place, tables: Tables, context: Context | None = None) -> bytes:
     """Blocks to the bytes of a slice.
 
     Args:
@@ -103,30 +104,44 @@ def encode_slice(part: Part, flags: Flags, place: Place, tables: Tables) -> byte
         flags: How to code them; of the same books.
         place: Where the slice belongs.
         tables: Probabilities of the indices.
+        context: Those of the model `context`.
     """
     book = book_of_block(place.grid, part.books)[part.blocks]
-    body = flags.pack() + write_payload(part, place.grid, book, flags.mixed, flags.entropy_model, tables)
-    return body + CHECKSUM.pack(place.checksum(body))
+    body = flags.pack() + write_payload(part, place.grid, book, flags.mixed, flags.entropy_model, tables, context)
+    return body + CHECKSUM.pack(place.checksum(body, _agreed(flags, part.index, context)))
 
 
-def decode_slice(data: bytes, place: Place, tables: Tables) -> Part:
+def decode_slice(data: bytes, place: Place, tables: Tables, context: Context | None = None) -> Part:
     """The bytes of a slice to its blocks, levels and indices.
 
     Raises:
         BitstreamError: If the slice is damaged, of another place, picture size, model or version.
     """
-    body = _checked(data, place)
+    body, checksum = _split(data, place)
     head = flags_size(body[0])
+    if body[0] & 3 != entropy.WIRE[CONTEXT]:
+        _check(place, body, checksum)
     flags, payload = Flags.parse(body[:head], str(place)), body[head:]
     size = interleave.part_size(place.grid[0] * place.grid[1], place.count, place.index)
     check_length(f"{place}, offset {head}, payload", len(payload), size, flags, tables)
     blocks = interleave.partition(place.grid, place.count, flags.interleave)[place.index]
     book = book_of_block(place.grid, flags.books)[blocks]
     try:
-        level, index = read_payload(payload, place.grid, blocks, book, flags.mixed, flags.entropy_model, tables)
+        level, index = read_payload(
+            payload, place.grid, blocks, book, flags.mixed, flags.entropy_model, tables, context
+        )
     except BitstreamError as error:
         raise BitstreamError(f"{place}, offset {head}, {error.args[0]}", *error.args[1:]) from error
+    if flags.entropy_model == CONTEXT:
+        _check(place, body, checksum, _agreed(flags, index, context))
     return Part(blocks, level, index, flags.books)
+
+
+def _agreed(flags: Flags, index: NDArray[np.int32], context: Context | None) -> bytes:
+    """What both ends must have and find alike with `context`; tables are integers, and part of the model hash."""
+    if flags.entropy_model != CONTEXT or context is None:
+        return b""
+    return context.hash[:4] + index.astype(">u2").tobytes()
 
 
 def check_length(where: str, size_bytes: int, blocks: int, flags: Flags, tables: Tables) -> None:
@@ -142,15 +157,17 @@ def check_length(where: str, size_bytes: int, blocks: int, flags: Flags, tables:
         raise BitstreamError(where, f"too short for {blocks} blocks", size_bytes)
 
 
-def _checked(data: bytes, place: Place) -> bytes:
-    """Flags and payload of a slice whose place, length and checksum are right."""
+def _split(data: bytes, place: Place) -> tuple[bytes, int]:
+    """Flags and payload of a slice whose place and length are right, and its checksum."""
     blocks = place.grid[0] * place.grid[1]
     if not 0 <= place.index < place.count <= min(MAX_SLICES, blocks):
         raise BitstreamError(str(place), f"a picture of {blocks} blocks has no such slice")
     if len(data) < 1 + CHECKSUM.size or len(data) < flags_size(data[0]) + CHECKSUM.size:
         raise BitstreamError(f"{place}, offset 0, flags", "flags and checksum have at least 3 bytes", len(data))
-    body, checksum = data[: -CHECKSUM.size], CHECKSUM.unpack(data[-CHECKSUM.size :])[0]
-    if place.checksum(body) != checksum:
+    return data[: -CHECKSUM.size], CHECKSUM.unpack(data[-CHECKSUM.size :])[0]
+
+
+def _check(place: Place, body: bytes, checksum: int, agreed: bytes = b"") -> None:
+    if place.checksum(body, agreed) != checksum:
         rule = "does not match: damaged, or of another place or model"
         raise BitstreamError(f"{place}, offset {len(body)}, checksum", rule, f"{checksum:04x}")
-    return body

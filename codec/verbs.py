@@ -80,7 +80,7 @@ def decode(args: argparse.Namespace) -> None:
     tokens, damaged = codec.from_slices(grid_of(file.size), arrived)
     if damaged and not args.salvage:
         rule = f"{damaged} of {len(file.slices)} slices fail their checksum"
-        raise BitstreamError(str(args.file), rule, "", "Fetch the file again, or add --salvage to conceal them")
+        raise BitstreamError(str(args.file), rule, "", _next_step(file.flags.entropy_model))
     draws = np.random.default_rng(args.seed).random(tokens.grid[0] * tokens.grid[1])
     tokens = with_lost_blocks(tokens, draws < args.drop)
     filled = codec.conceal([tokens], args.conceal)
@@ -92,13 +92,26 @@ def decode(args: argparse.Namespace) -> None:
     print(f"{args.out}: {file.size[1]}x{file.size[0]} pixels{how}")
 
 
+def _next_step(entropy_model: str) -> str:
+    if entropy_model == "context":
+        return (
+            "It needs the predictor and the kind of machine it was made with; --salvage conceals what does not decode"
+        )
+    return "Fetch the file again, or add --salvage to conceal them"
+
+
 def evaluate(args: argparse.Namespace) -> None:
-    """Folder to tables and figure: of rates, or with --loss of robustness, on pictures or clips."""
-    if args.loss is None:
+    """Folder to tables and figure: of rates, with --loss of robustness, with --entropy of entropy models."""
+    if args.entropy is not None:
+        _refuse(args, ("loss", "conceal", "seeds", "against", "frames", "codecs", "squeeze"), "goes without --entropy")
+    elif args.loss is None:
         _refuse(args, ("conceal", "seeds", "against", "slices", "frames"), "goes with --loss")
     else:
         _refuse(args, ("codecs",), "goes without --loss, which is for our codec alone")
+        if len(_flat(args.slices, (1,))) > 1:
+            raise RequestError("--slices", "several go with --entropy, one with --loss", args.slices)
     from codec import evaluate as evaluation
+    from codec.evaluate_entropy import Codings
     from codec.evaluate_films import holds_films
     from codec.evaluate_pictures import Judge
     from codec.evaluate_rate import CODECS, RATES
@@ -108,7 +121,10 @@ def evaluate(args: argparse.Namespace) -> None:
     evaluation.check_out(args.out)
     judge = Judge(None if args.squeeze is None else Squeeze(args.squeeze))
     codec = Codec.load(args.weights, precision=args.precision)
-    if args.loss is None:
+    if args.entropy is not None:
+        codings = Codings(_flat(args.entropy, ()), _flat(args.slices, (1,)), _flat(args.bpp, (None,)))
+        done = evaluation.evaluate_entropy(codec, args.folder, codings)
+    elif args.loss is None:
         names, rates = _flat(args.codecs, CODECS), _flat(args.bpp, RATES)
         done = evaluation.evaluate_rates(codec, args.folder, names, rates, judge, _say)
     elif holds_films(args.folder):
@@ -125,13 +141,14 @@ def _cases(args: argparse.Namespace) -> "Cases":
 
     _refuse(args, ("frames",), "goes with a folder of clips")
     methods, rates = _flat(args.conceal, ("expected",)), _flat(args.bpp, (None,))
-    return Cases(rates, _flat(args.loss, ()), methods, args.seeds or 1, args.slices or 1)
+    return Cases(rates, _flat(args.loss, ()), methods, args.seeds or 1, _flat(args.slices, (1,))[0])
 
 
 def _film_cases(args: argparse.Namespace) -> "FilmCases":
     from codec.evaluate_films import FILM_METHODS, FilmCases
 
-    given = {"packets": args.slices, "seeds": args.seeds, "frames": args.frames}
+    packets = None if args.slices is None else args.slices[0][0]
+    given = {"packets": packets, "seeds": args.seeds, "frames": args.frames}
     numbers = {name: value for name, value in given.items() if value is not None}
     return FilmCases(_flat(args.bpp, (None,)), _flat(args.loss, ()), _flat(args.conceal, FILM_METHODS), **numbers)
 

@@ -43,7 +43,7 @@ class VqMedia:
     Args:
         bpp: Requested bits per pixel of the slices, from 0.012 to 0.6; or
         ratios: (fine, medium, coarse) shares of area. Default: all coarse.
-        entropy: "static" or "uniform".
+        entropy: "static", "uniform" or "context"; the last takes seconds a frame, and bytes below the rate asked for.
         weights: Folder of weights; default: those shipped.
         precision: "fp32", "bf16" for decoder and predictor, or "auto": bf16 where the device multiplies it.
         device: "cpu", "cuda", or "auto": CUDA where there is one.

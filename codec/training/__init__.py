@@ -9,6 +9,7 @@ tokenizer     encoder, codebooks and decoder
 token_maps    photographs as tokens
 codebooks     the smaller coarse codebooks
 codebook_tuning  the same, following what is seen
+neighbour_tables  what the tables by neighbours hold
 export        from a run to weights that ship
 motion        pairs of pictures a frame apart
 predictor     the masked transformer

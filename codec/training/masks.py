@@ -33,12 +33,16 @@ def lost_blocks(grid: tuple[int, int], rng: np.random.Generator) -> NDArray[np.b
     return np.ones(count, dtype=bool)
 
 
-def coded_tokens(count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Draw which of a picture's tokens are coded by now, bool [count]; at least one is not.
+def coded_tokens(count: int, rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Draw what `context` asks about a slice: tokens coded by now, and those to be coded next, bool [count] each.
 
-    A slice that is a 1/s of the picture knows from nothing to 1/s of it; half of the draws are s = 1.
+    A slice that is 1/s of the picture knows from nothing to 1/s of it; all that is in neither set is absent.
     """
-    slices = int(rng.choice((1, 1, 1, 2, 4, 8)))
-    known = rng.random(count) < rng.random() / slices
-    known[rng.integers(count)] = False
-    return known
+    slices = int(rng.choice((1, 1, 1, 2, 4)))
+    order = rng.random(count) * slices
+    upto = rng.random()
+    coded = order < upto
+    asked = (order < upto + (1 - upto) * rng.uniform(0.1, 1)) & ~coded
+    some = rng.integers(count)
+    asked[some], coded[some] = True, False
+    return coded, asked

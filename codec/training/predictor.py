@@ -69,11 +69,13 @@ class Window:
     Attributes:
         tokens: A window of blocks; a lost block is one coarse token, and every hole holds its true index.
         received: bool [N], which of them are known.
+        asked: bool [N], which are to be guessed; a token that is neither is absent.
         before: The same window a frame earlier, perhaps with losses of its own; or None.
     """
 
     tokens: Tokens
     received: NDArray[np.bool_]
+    asked: NDArray[np.bool_]
     before: Tokens | None = None
 
 
@@ -107,13 +109,14 @@ def draw_window(
     coding, nothing = rng.random() < recipe.coding_share, np.zeros(side * side, bool)
     lost = nothing if coding else lost_blocks((side, side), rng)
     tokens = window_tokens(now, place, side, (fine, medium, coarse), lost)
-    received = coded_tokens(len(tokens), rng) if coding else ~lost[block_of(tokens)]
+    holes = lost[block_of(tokens)]
+    received, asked = coded_tokens(len(tokens), rng) if coding else (~holes, holes)
     if before is None or rng.random() < recipe.unseen_share:
-        return Window(tokens, received)
+        return Window(tokens, received, asked)
     earlier = window_tokens(before, place, side, (fine, medium, coarse), nothing)
     if rng.random() < recipe.guessed_share:
         earlier = with_lost_blocks(earlier, lost_blocks((side, side), rng))
-    return Window(tokens, received, earlier)
+    return Window(tokens, received, asked, earlier)
 
 
 def step_loss(
@@ -125,16 +128,17 @@ def step_loss(
         Loss; cross-entropy in bits a token; share of holes guessed exactly.
     """
     packed = pack([window.tokens for window in batch], codebook)
-    truth = torch.zeros_like(packed.level)
+    truth, present = torch.zeros_like(packed.level), torch.zeros_like(packed.known)
     for row, window in enumerate(batch):
         count = len(window.received)
         truth[row, :count] = torch.from_numpy(window.tokens.index.astype(np.int64))
         packed.known[row, :count] = torch.from_numpy(window.received)
+        present[row, :count] = torch.from_numpy(window.received | window.asked)
     earlier = [window.before for window in batch]
     filled = iter(Concealer(predictor, codebook).fill([tokens for tokens in earlier if tokens], "expected"))
     before = frames_before([next(filled) if tokens else None for tokens in earlier], codebook)
-    where = ~packed.known & packed.counted
-    hidden = predictor(packed.code, packed.known, packed.level, packed.position, packed.real, before)
+    where, real = ~packed.known & present, None if present.all() else present
+    hidden = predictor(packed.code, packed.known, packed.level, packed.position, real, before)
     entropy, gap, right, holes = hidden.new_zeros(()), hidden.new_zeros(()), 0.0, int(where.sum())
     for level in packed.level[where].unique().tolist():
         at = where & (packed.level == level)

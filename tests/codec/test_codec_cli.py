@@ -1,6 +1,7 @@
 """python -m codec: round trips on tiny weights, and one clean line for every mistake."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,24 @@ def test_every_rate_and_entropy_model_shows_the_same_picture_in_one_or_many_slic
         assert run("decode", tmp_path / "x.vqs", tmp_path / "x.png", "--weights", weights) == 0
         shown.append(open_image(tmp_path / "x.png"))
     assert np.array_equal(shown[0], shown[1])
+
+
+def test_a_context_file_tells_that_another_predictor_made_it_and_can_be_salvaged(
+    image: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, other = tmp_path / "x.vqs", tmp_path / "other"
+    made = ("--slices", 2, "--entropy", "context", "--codebook", 8, "--weights", weights)
+    assert run("encode", image, file, *made) == 0
+    capsys.readouterr()
+    run("info", file)
+    assert "entropy model      context" in capsys.readouterr().out
+    shutil.copytree(weights, other)
+    checkpoint.save(other / "predictor.safetensors", "predictor", TINY, tiny_tensors(1)[1], {})
+    assert "2 of 2 slices fail their checksum. It needs the predictor" in refused(
+        capsys, "decode", file, tmp_path / "x.png", "--weights", other
+    )
+    assert run("decode", file, tmp_path / "x.png", "--salvage", "--weights", other) == 0
+    assert "20 of 20 blocks lost" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -209,7 +228,10 @@ def test_mistakes_end_in_one_line_and_exit_code_two(
         ("invalid ratios value: '1,2'", ("encode", image, out, "--ratios", "1,2", *use)),
         ("from 1 to 20", ("encode", image, out, "--slices", 21, *use)),
         ("invalid positive value: '0'", ("encode", image, out, "--slices", 0, *use)),
-        ("Available: uniform, static", ("encode", image, out, "--entropy", "huffman", *use)),
+        ("Available: uniform, static, context", ("encode", image, out, "--entropy", "huffman", *use)),
+        ("Available: uniform, static, context", ("evaluate", image.parent, "--entropy", "huffman", *use)),
+        ("--loss: goes without --entropy", ("evaluate", image.parent, "--entropy", "static", "--loss", "0.1", *use)),
+        ("several go with --entropy", ("evaluate", image.parent, "--loss", "0.1", "--slices", "1,4", *use)),
         ("Available: raster, low_discrepancy", ("encode", image, out, "--interleave", "zigzag", *use)),
         ("cannot be written", ("encode", image, tmp_path / "no" / "x.vqs", *use)),
         ("cannot be read (No such file", ("decode", tmp_path / "no.vqs", shown, *use)),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codec.entropy import (
-    MODELS,
+    TABLED,
     TOTAL_BITS,
     SymbolReader,
     SymbolWriter,
@@ -38,7 +38,7 @@ def test_weights_follow_one_worked_case() -> None:
     assert quantize(np.array([5, 5, 5])).tolist() == [349526, 349525, 349525]
 
 
-@given(st.lists(st.tuples(st.sampled_from(MODELS), st.integers(0, 2), st.integers(0, 40)), max_size=8), st.integers(0))
+@given(st.lists(st.tuples(st.sampled_from(TABLED), st.integers(0, 2), st.integers(0, 40)), max_size=8), st.integers(0))
 def test_symbols_come_back_whatever_models_follow_each_other(runs: list[tuple[str, int, int]], seed: int) -> None:
     rng = np.random.default_rng(seed)
     pieces = [rng.integers(TABLES.codes, size=n).astype(np.int32) for _, _, n in runs]
@@ -50,7 +50,7 @@ def test_symbols_come_back_whatever_models_follow_each_other(runs: list[tuple[st
         assert np.array_equal(reader.read(n, TABLES.model(entropy_model, level)), symbols)
 
 
-@pytest.mark.parametrize("entropy_model", MODELS)
+@pytest.mark.parametrize("entropy_model", TABLED)
 @pytest.mark.parametrize("count", [1, 10, 100, 1000, 10000])
 def test_sizes_stay_within_two_bytes_and_one_thousandth_of_the_cross_entropy(entropy_model: str, count: int) -> None:
     tables = skewed_tables(1024)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from codec.bitstream import write_vqs
-from codec.entropy import MODELS
+from codec.entropy import TABLED
 from codec.errors import RequestError
 from codec.quadtree import levels_of_quarters
 from codec.rate import FILE, Packing
@@ -25,7 +25,7 @@ def file_bytes(tokens: Tokens, packing: Packing = FILE, size: tuple[int, int] = 
     return len(write_vqs(size, slices, CODEC.hash)) if packing.file else sum(len(piece.data) for piece in slices)
 
 
-@pytest.mark.parametrize("entropy_model", MODELS)
+@pytest.mark.parametrize("entropy_model", TABLED)
 @pytest.mark.parametrize("slices", [1, 8])
 @pytest.mark.parametrize("file", [True, False])
 def test_files_and_slices_fit_the_request_to_two_percent(entropy_model: str, slices: int, file: bool) -> None:

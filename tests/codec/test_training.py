@@ -119,11 +119,13 @@ def test_losses_cover_five_to_hundred_percent() -> None:
     assert shares.min() < 0.1 and (shares == 1).any() and 0.3 < shares.mean() < 0.6
 
 
-def test_a_coder_knows_from_nothing_to_nearly_all_and_never_all() -> None:
+def test_a_coder_knows_from_nothing_to_nearly_all_and_always_asks() -> None:
     rng = np.random.default_rng(0)
-    shares = [coded_tokens(200, rng).mean() for _ in range(400)]
+    drawn = [coded_tokens(200, rng) for _ in range(400)]
+    shares = [coded.mean() for coded, _ in drawn]
     assert min(shares) < 0.01 and 0.9 < max(shares) < 1
-    assert not coded_tokens(1, rng).any()
+    assert all(asked.any() and not (coded & asked).any() for coded, asked in drawn)
+    assert any((coded | asked).mean() < 0.3 for coded, asked in drawn)  # other slices are absent
 
 
 def test_tokens_that_a_coder_lacks_keep_their_level_and_every_level_learns() -> None:
@@ -132,7 +134,7 @@ def test_tokens_that_a_coder_lacks_keep_their_level_and_every_level_learns() -> 
     maps = TokenMaps([m.astype(np.int16) for m in index], *(rng.random((n, n)).astype(np.float32) for n in (6, 12)))
     recipe = replace(SHORT, coding_share=1.0)
     windows = [draw_window(maps, None, 4, True, recipe, rng) for _ in range(8)]
-    missing = np.concatenate([window.tokens.level[~window.received] for window in windows])
+    missing = np.concatenate([window.tokens.level[window.asked] for window in windows])
     assert set(missing.tolist()) == {0, 1, 2}
     predictor = Predictor(TINY)
     loss, _, _ = step_loss(predictor, torch.randn(3, TINY.codes, TINY.code_dim), windows, 0.5)

@@ -33,7 +33,10 @@ def test_it_names_itself_and_its_weights_as_reports_look_for_them(weights: str) 
     assert told["name"] == "vq" and len(told["model_hash"]) == 64 and "sha256" not in told
 
 
-@pytest.mark.parametrize("options", [{}, {"bpp": 0.2}, {"ratios": (0.2, 0.3, 0.5), "entropy": "uniform"}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"bpp": 0.2}, *({"ratios": (0.2, 0.3, 0.5), "entropy": model} for model in ("uniform", "context"))],
+)
 def test_all_slices_back_is_the_lossless_picture_and_nothing_is_concealed(weights: str, options: dict) -> None:
     codec = VqMedia(weights=weights, **options)
     sent = codec.encode(FRAMES, 4, "low_discrepancy")
