@@ -214,7 +214,9 @@ class JointTraining:
             maps, entropy = self.fill(sample)
             y = self.model["decoder"](maps).float()
             parts = {"distortion": distortion(y, x), "squeeze": y.new_zeros(()), "entropy": entropy}
-            parts["anchor"] = self._drift(maps, y, ~torch.from_numpy(sample.lost).any(1))
+            parts["anchor"] = y.new_zeros(())
+            if recipe.anchor_weight:
+                parts["anchor"] = self._drift(maps, y, ~torch.from_numpy(sample.lost).any(1))
         if self.perceptual is not None:  # in single precision: differences of near features have few digits
             parts["squeeze"] = self.perceptual(y, x).mean()
         loss = parts["distortion"] + recipe.perceptual_weight * parts["squeeze"]
