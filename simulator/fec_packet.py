@@ -8,7 +8,7 @@ frame's packets; the layout is our own, since neither RFC 5109 nor RFC 8627 has 
 """
 
 import struct
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from simulator.packet import (
     IP_UDP_BYTES,
@@ -42,6 +42,7 @@ SYMBOL = struct.Struct(">HBI")
 SYMBOL_HEAD = struct.Struct(SYMBOL.format + PAYLOAD_HEADER.format.lstrip(">"))
 
 
+@runtime_checkable
 class Content(Protocol):
     """The bytes of a parity packet: bytes, or what becomes them when somebody needs them."""
 
