@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
-from simulator.packet import FIRST_BYTE, IP_UDP_BYTES, unwrap
+from simulator.packet import FIRST_BYTE, IP_UDP_BYTES
 from simulator.units import SECOND_NS
 
 # Congestion control feedback packet (RFC 8888, section 3.1), sent alone as reduced-size RTCP (RFC 5506):
@@ -142,8 +142,9 @@ class Recorder:
         stream = self._streams.get(ssrc)
         if stream is None:
             stream = self._streams[ssrc] = _Stream(sequence)
-        number = unwrap(sequence - stream.base, stream.newest)
-        if number > stream.newest:
+        newest = stream.newest
+        number = newest + ((sequence - stream.base - newest + 0x8000) & 0xFFFF) - 0x8000  # `unwrap`, spelled out
+        if number > newest:
             stream.newest = number
         if number >= stream.reported:
             stream.fresh.setdefault(number, now_ns)

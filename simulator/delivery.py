@@ -107,7 +107,8 @@ def deliver(
     lost = _total([journey for journey in missed if journey.fate in ("lost", "queue_drop")])
     corrupt = _total([journey for journey in missed if journey.fate == "corrupt"])
     recovered = _total([journey for journey in missed if _slice_index(journey) in there])
-    duplicate = _total([journey for journey in with_copies(journeys) if journey.fate == "duplicate"])
+    doubled = [journey for journey in journeys if journey.copies or journey.fate == "duplicate"]
+    duplicate = _total([journey for journey in with_copies(doubled) if journey.fate == "duplicate"])
     return FrameDelivery(
         frame=frame,
         capture_ns=capture_ns,

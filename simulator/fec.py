@@ -12,11 +12,12 @@ No clock and no chance in here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
+from operator import attrgetter
 
 from simulator import fec_packet
 from simulator.errors import MediaError
-from simulator.fec_packet import FecPacket
+from simulator.fec_packet import Content, FecPacket
 from simulator.gf256 import ORDER, TIMES, cauchy, invert, multiply, solve
 from simulator.packet import Packet, next_number, unwrap
 from simulator.packetizer import Outgoing
@@ -59,7 +60,42 @@ def _weighted_sum(symbols: Sequence[bytes], row: int, columns: Sequence[int]) ->
     return total
 
 
-def rebuild(symbols: Mapping[int, bytes], parity: Mapping[int, bytes], size: int) -> dict[int, bytes]:
+class _Symbols:
+    """What parity protects of the packets of a block, put together only when somebody asks."""
+
+    def __init__(self, packets: Sequence[Packet]) -> None:
+        self._packets = packets
+        self.length = max([fec_packet.symbol_bytes(packet) for packet in packets])
+
+    @cached_property
+    def strings(self) -> list[bytes]:
+        """By column."""
+        return [fec_packet.symbol(packet) for packet in self._packets]
+
+
+class _Sum:
+    """One parity string of a block, summed up when its bytes are needed: few parity packets find a hole to fill."""
+
+    __slots__ = ("_row", "_symbols")
+
+    def __init__(self, symbols: _Symbols, row: int) -> None:
+        self._symbols, self._row = symbols, row
+
+    def __len__(self) -> int:
+        return self._symbols.length
+
+    def __bytes__(self) -> bytes:
+        strings = self._symbols.strings
+        return _weighted_sum(strings, self._row, range(len(strings))).to_bytes(len(self), "little")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, bytes | _Sum) and bytes(self) == bytes(other)
+
+    def __hash__(self) -> int:
+        return hash(bytes(self))
+
+
+def rebuild(symbols: Mapping[int, bytes], parity: Mapping[int, Content], size: int) -> dict[int, bytes]:
     """The missing symbols of a block.
 
     Args:
@@ -123,10 +159,10 @@ class Protector:
         parity: list[tuple[int, FecPacket]] = []
         if not waiting:
             return parity
-        newest = max(waiting, key=lambda each: each.frame)
+        newest = max(waiting, key=attrgetter("frame"))
+        grades = {each: self._spec.grade(each) for each in {packet.importance for packet in waiting}}
         for start, stop in _even(len(waiting), LARGEST_BLOCK):
-            for grade in sorted({self._spec.grade(each.importance) for each in waiting[start:stop]}):
-                equals = [each for each in waiting[start:stop] if self._spec.grade(each.importance) == grade]
+            for grade, equals in _by_grade(waiting[start:stop], grades):
                 for first, last, count in self._spec.blocks(len(equals), grade):
                     parity += self._protect(equals[first:last], count, newest)
         return parity
@@ -134,28 +170,30 @@ class Protector:
     def _protect(self, block: Sequence[Outgoing], count: int, newest: Outgoing) -> Iterator[tuple[int, FecPacket]]:
         base = block[0].packet.sequence
         members = tuple((each.packet.sequence - base) & 0xFFFF for each in block)
-        for index, payload in enumerate(parity_of([fec_packet.symbol(each.packet) for each in block], count)):
+        symbols, code = _Symbols([each.packet for each in block]), self._spec.code
+        frame, (_, timestamp, _, _, frame_number, *_) = newest.frame, newest.packet
+        for index in range(count):
+            content, sequence = _Sum(symbols, index), self._sequence
             packet = FecPacket(
-                sequence=self._sequence,
-                timestamp=newest.packet.timestamp,
-                ssrc=self._ssrc,
-                frame=newest.packet.frame,
-                base=base,
-                members=members,
-                index=index,
-                count=count,
-                code=self._spec.code,
-                payload=payload,
+                sequence, timestamp, self._ssrc, frame_number, base, members, index, count, code, content
             )
-            self._check(packet, newest.frame)
-            self._sequence = next_number(self._sequence)
-            yield newest.frame, packet
+            self._check(packet, frame)
+            self._sequence = next_number(sequence)
+            yield frame, packet
 
     def _check(self, packet: FecPacket, frame: int) -> None:
         if packet.size_bytes > self._mtu_bytes:
             where = f"protection.fec (frame {frame})"
             rule = f"a slice, its headers and those of parity must fit channel.mtu_bytes = {self._mtu_bytes}"
             raise MediaError(where, rule, packet.size_bytes, "Raise packets_per_frame, or lower the codec's rate")
+
+
+def _by_grade(packets: Sequence[Outgoing], grades: Mapping[int, int]) -> list[tuple[int, Sequence[Outgoing]]]:
+    """Packets of one share of parity each, the most important first; `grades` by importance."""
+    if len(set(grades.values())) == 1:  # as a rule
+        return [(grades[packets[0].importance], packets)]
+    there = sorted({grades[each.importance] for each in packets})
+    return [(grade, [each for each in packets if grades[each.importance] == grade]) for grade in there]
 
 
 def _even(total: int, most: int) -> Iterator[tuple[int, int]]:
@@ -172,7 +210,7 @@ class _Block:
 
     def __init__(self, members: Sequence[int], missing: set[int]) -> None:
         self.members, self.missing = members, missing
-        self.parity: dict[int, bytes] = {}
+        self.parity: dict[int, Content] = {}
 
 
 class Decoder:
@@ -218,7 +256,7 @@ class Decoder:
             missing = {number for number in members if number not in self._kept}
             block = self._blocks[base, packet.members] = _Block(members, missing)
             self._block_of.update(dict.fromkeys(missing, block))
-        block.parity[packet.index] = packet.payload
+        block.parity[packet.index] = packet.parity
         return self._rebuild(block)
 
     def forget(self, before: int) -> None:

@@ -8,8 +8,7 @@ frame's packets; the layout is our own, since neither RFC 5109 nor RFC 8627 has 
 """
 
 import struct
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from simulator.packet import (
     IP_UDP_BYTES,
@@ -43,9 +42,17 @@ SYMBOL = struct.Struct(">HBI")
 SYMBOL_HEAD = struct.Struct(SYMBOL.format + PAYLOAD_HEADER.format.lstrip(">"))
 
 
-@dataclass(frozen=True, slots=True)
-class FecPacket:
-    """One parity packet of a block of media packets.
+@runtime_checkable
+class Content(Protocol):
+    """The bytes of a parity packet: bytes, or what becomes them when somebody needs them."""
+
+    def __len__(self) -> int: ...
+
+    def __bytes__(self) -> bytes: ...
+
+
+class FecPacket(NamedTuple):
+    """One parity packet of a block of media packets; frozen, and a tuple, as `Packet` is.
 
     Attributes:
         sequence: RTP sequence number in the parity's own stream, 16 bit.
@@ -57,7 +64,8 @@ class FecPacket:
         index: Which parity packet of the block, 0 to count - 1.
         count: Parity packets of the block.
         code: "xor" or "rs".
-        payload: The parity.
+        parity: Its content; see `payload`.
+        kind, tokens: As of a `Packet`: parity, which holds no slice.
     """
 
     sequence: int
@@ -66,17 +74,22 @@ class FecPacket:
     frame: int
     base: int
     members: tuple[int, ...]
-    index: int
-    count: int
+    index: int  # type: ignore[assignment]  # two methods of tuples, which nobody asks a packet for
+    count: int  # type: ignore[assignment]
     code: str
-    payload: bytes
-    kind: ClassVar[Literal["fec"]] = "fec"
-    tokens: ClassVar[int] = 0  # parity holds no slice
+    parity: Content
+    kind: Literal["fec"] = "fec"
+    tokens: Literal[0] = 0
+
+    @property
+    def payload(self) -> bytes:
+        """The parity as bytes."""
+        return bytes(self.parity)
 
     @property
     def size_bytes(self) -> int:
         """Size on the wire, all headers included."""
-        return IP_UDP_BYTES + RTP.size + HEADER.size + self.members[-1] // 8 + 1 + len(self.payload)
+        return IP_UDP_BYTES + RTP.size + HEADER.size + self.members[-1] // 8 + 1 + len(self.parity)
 
     @property
     def covered_bytes(self) -> int:
@@ -85,7 +98,7 @@ class FecPacket:
         Parity is computed byte by byte, so what is rebuilt then has the right headers, whatever else is
         damaged: it may be wrong where the slice's own checksum looks, and nowhere else.
         """
-        return self.size_bytes - len(self.payload) + SYMBOL.size + PAYLOAD_HEADER.size
+        return self.size_bytes - len(self.parity) + SYMBOL.size + PAYLOAD_HEADER.size
 
 
 def serialize(packet: FecPacket) -> bytes:
@@ -125,6 +138,11 @@ def parse(data: bytes) -> FecPacket:
     if not members or members[0] != 0 or members[-1] != span - 1:
         raise ValueError("mask: must begin and end with a protected packet")
     return FecPacket(rtp.sequence, rtp.timestamp, rtp.ssrc, frame, base, members, index, count, CODES[code], data[end:])
+
+
+def symbol_bytes(packet: Packet) -> int:
+    """How long its `symbol` is."""
+    return SYMBOL_HEAD.size + len(packet.payload)
 
 
 def symbol(packet: Packet) -> bytes:

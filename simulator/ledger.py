@@ -5,18 +5,21 @@ frame shown, all settled   -> FrameDelivery, in display order    -> on_delivery
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
-from simulator import units
 from simulator.delivery import FrameDelivery, deliver
 from simulator.journey import AnyPacket, Journey, Tally, account, with_copies
 from simulator.media import EncodedFrame
 from simulator.playout import PlayoutBuffer
 from simulator.rate_loop import Choice
 from simulator.records import PacketRecord
+from simulator.units import MS_NS
 
 BLOCK = 16_384  # packet records handed on at once: some hundred kilobytes of Parquet
+
+_new_record = partial(tuple.__new__, PacketRecord)  # PacketRecord(...) without a call in Python
 
 
 @dataclass(slots=True)
@@ -75,19 +78,24 @@ class Ledger:
         """Whether more may be sent of a frame: it has been taken, and has not been handed on."""
         return frame in self._frames
 
-    def send(self, frame: int, packet: AnyPacket, now_ns: int) -> Journey:
-        """A packet of a frame sets out: its journey."""
-        size_bytes = packet.size_bytes
-        journey = Journey(packet, self._number, frame, size_bytes, now_ns)
-        self._number += 1
-        open_frame = self._frames[frame]
-        open_frame.journeys.append(journey)
-        if packet.kind != "retransmission":
-            open_frame.unsent -= 1
-        self._under_way.append(journey)
-        self.sent.packets += 1  # not self.sent.add: a call a packet
-        self.sent.bytes += size_bytes
-        return journey
+    def send(self, packets: Iterable[tuple[int, AnyPacket]], now_ns: int) -> list[Journey]:
+        """Some packets set out, each with its frame: their journeys."""
+        journeys, number, sent_bytes = [], self._number, 0
+        for frame, packet in packets:
+            size_bytes = packet.size_bytes
+            journey = Journey(packet, number, frame, size_bytes, now_ns)
+            open_frame = self._frames[frame]
+            open_frame.journeys.append(journey)
+            if packet.kind != "retransmission":
+                open_frame.unsent -= 1
+            journeys.append(journey)
+            number += 1
+            sent_bytes += size_bytes
+        self._under_way.extend(journeys)
+        self._number = number
+        self.sent.packets += len(journeys)
+        self.sent.bytes += sent_bytes
+        return journeys
 
     def feedback(self, frame: int, size_bytes: int) -> None:
         """The receiver sent a message about a frame; if it guessed one that is not open, about the newest."""
@@ -104,7 +112,7 @@ class Ledger:
                 break
             self._close(frame)
         under_way = self._under_way
-        while under_way and _ended(under_way[0]):
+        while under_way and under_way[0].fate is not None and _ended(under_way[0]):
             self._enter(under_way.popleft(), copy=False)
         if len(self._records) >= BLOCK:
             self._hand_on()
@@ -121,7 +129,12 @@ class Ledger:
     def _enter(self, journey: Journey, copy: bool) -> None:
         """A journey and its copies have come to their ends."""
         self._records.append(_record(journey, self._seed))
-        self._count(journey, copy)
+        if not copy and journey.fate is not None:  # `_count`, spelled out: every packet passes here
+            tally = self.account[journey.fate]
+            tally.packets += 1
+            tally.bytes += journey.size_bytes
+        else:
+            self._count(journey, copy)
         if journey.copies:
             for each in journey.copies:
                 self._enter(each, copy=True)
@@ -160,20 +173,24 @@ def _ended(journey: Journey) -> bool:
 
 
 def _all_ended(journeys: list[Journey]) -> bool:
-    return all(map(_ended, journeys))
+    if None in [journey.fate for journey in journeys]:
+        return False
+    return all([_all_ended(journey.copies) for journey in journeys if journey.copies])
 
 
 def _record(journey: Journey, seed: int) -> PacketRecord:
     assert journey.fate is not None, journey
     packet, arrived_ns = journey.packet, journey.arrived_ns
-    return PacketRecord(
-        seed,
-        journey.frame,
-        journey.number,
-        packet.kind,
-        journey.size_bytes,
-        units.ns_to_ms(journey.sent_ns),
-        None if arrived_ns is None else units.ns_to_ms(arrived_ns),
-        journey.fate,
-        packet.tokens,
+    return _new_record(
+        (
+            seed,
+            journey.frame,
+            journey.number,
+            packet.kind,
+            journey.size_bytes,
+            journey.sent_ns / MS_NS,
+            None if arrived_ns is None else arrived_ns / MS_NS,
+            journey.fate,
+            packet.tokens,
+        )
     )

@@ -12,6 +12,7 @@ No clock and no chance in here: the first numbers are drawn by whoever starts th
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from simulator.errors import MediaError
@@ -47,6 +48,10 @@ class Outgoing(NamedTuple):
     importance: int
 
 
+_new_packet = partial(tuple.__new__, Packet)  # Packet(...) and Outgoing(...) without a call in Python
+_new_outgoing = partial(tuple.__new__, Outgoing)
+
+
 def packetize(group: Sequence[tuple[int, EncodedFrame]], stream: RtpStream) -> list[Outgoing]:
     """The packets of some frames, interleaved; `stream` moves on by as many numbers.
 
@@ -70,24 +75,27 @@ def packetize(group: Sequence[tuple[int, EncodedFrame]], stream: RtpStream) -> l
     first, ssrc = stream.sequence, stream.ssrc
     stream.sequence = (first + len(parts)) & 0xFFFF
     return [
-        Outgoing(frame, _media(part, frame, first + step, timestamps[frame], ssrc, last), part.importance)
+        _new_outgoing((frame, _media(part, frame, first + step, timestamps[frame], ssrc, last), part.importance))
         for step, (frame, part, last) in enumerate(parts)
     ]
 
 
 def _media(part: Slice, frame: int, sequence: int, timestamp: int, ssrc: int, last: bool) -> Packet:
     """The packet of a slice; frame and sequence number are cut to their 16 bits."""
-    return Packet(
-        sequence & 0xFFFF,
-        timestamp,
-        ssrc,
-        last,
-        frame & 0xFFFF,
-        part.index,
-        part.count,
-        part.tokens,
-        "media",
-        part.data,
+    return _new_packet(
+        (
+            sequence & 0xFFFF,
+            timestamp,
+            ssrc,
+            last,
+            frame & 0xFFFF,
+            part.index,
+            part.count,
+            part.tokens,
+            "media",
+            part.data,
+            None,
+        )
     )
 
 
@@ -133,8 +141,5 @@ def _check(frame: int, part: Slice, mtu_bytes: int) -> None:
 
 def depacketize(packets: Iterable[Packet]) -> list[Slice]:
     """The slices in some media packets of one frame, by index; each once, however often it came."""
-    slices = {
-        packet.slice_index: Slice(packet.slice_index, packet.slice_count, packet.tokens, packet.payload)
-        for packet in packets
-    }
-    return [slices[index] for index in sorted(slices)]
+    last = {packet.slice_index: packet for packet in packets}
+    return [Slice(index, last[index].slice_count, last[index].tokens, last[index].payload) for index in sorted(last)]

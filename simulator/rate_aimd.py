@@ -51,13 +51,14 @@ class ReceivedRate:
             arrived_ns = arrivals[-1][0]
         arrivals.append((arrived_ns, size_bytes))
         self._bytes += size_bytes
-        while arrivals[0][0] <= arrived_ns - RATE_WINDOW_NS:
-            self._bytes -= arrivals.popleft()[1]
 
     def rate_bps(self) -> float | None:
         """The rate at the last arrival; None before a window has passed since the first."""
         if self._first_ns is None or self._arrivals[-1][0] - self._first_ns < RATE_WINDOW_NS:
             return None
+        before_ns = self._arrivals[-1][0] - RATE_WINDOW_NS
+        while self._arrivals[0][0] <= before_ns:
+            self._bytes -= self._arrivals.popleft()[1]
         return self._bytes * BYTE_NS / RATE_WINDOW_NS
 
 

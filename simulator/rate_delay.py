@@ -74,7 +74,7 @@ class Bursts:
             return None
         if sent_ns < burst.first_sent_ns:  # out of order, of a burst that is closed
             return None
-        if self._belongs(burst, sent_ns, arrived_ns):
+        if sent_ns - burst.first_sent_ns <= BURST_NS or self._jammed(burst, sent_ns, arrived_ns):
             if sent_ns > burst.last_sent_ns:
                 burst.last_sent_ns = sent_ns
             if arrived_ns > burst.last_arrived_ns:
@@ -85,9 +85,7 @@ class Bursts:
         return change
 
     @staticmethod
-    def _belongs(burst: _Burst, sent_ns: int, arrived_ns: int) -> bool:
-        if sent_ns - burst.first_sent_ns <= BURST_NS:
-            return True
+    def _jammed(burst: _Burst, sent_ns: int, arrived_ns: int) -> bool:
         arrived_later_ns = arrived_ns - burst.last_arrived_ns
         gained = arrived_later_ns - (sent_ns - burst.last_sent_ns) < 0
         short = arrived_ns - burst.first_arrived_ns < LONGEST_BURST_NS

@@ -5,10 +5,12 @@ message --> Outstanding --reports--> Controller --target--> FrameBudget --bpp-->
 what was sent                              what was really sent
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from simulator import packet, rate
 from simulator.congestion_feedback import Outstanding
+from simulator.journey import Journey
 from simulator.rate import Controller
 from simulator.rate_budget import FrameBudget
 from simulator.rate_window import CongestionWindow
@@ -55,12 +57,14 @@ class RateLoop:
         """The codec made so much of the frame."""
         self._payload_bytes += payload_bytes
 
-    def sent(self, ssrc: int, sequence: int, size_bytes: int, now_ns: int) -> None:
-        """A packet of any kind was put on the link."""
-        self._wire_bytes += size_bytes
-        self._outstanding.sent(ssrc, sequence, now_ns, size_bytes)
-        if self._window is not None:
-            self._window.update(self._outstanding.size_bytes)
+    def sent(self, journeys: Iterable[Journey]) -> None:
+        """Packets of any kind are put on the link."""
+        outstanding, window = self._outstanding, self._window
+        for journey in journeys:
+            outstanding.sent(journey.packet.ssrc, journey.packet.sequence, journey.sent_ns, journey.size_bytes)
+            self._wire_bytes += journey.size_bytes
+            if window is not None:
+                window.update(outstanding.size_bytes)
 
     def feedback(self, message: bytes, now_ns: int) -> None:
         """A message of the receiver has come."""

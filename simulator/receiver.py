@@ -66,6 +66,7 @@ class Receiver:
         self._oldest = 0
         self._decoder = Decoder(self._kept, ssrc) if fec else None
         self._asker: Asker | None = None
+        self._mends = fec  # or asks, see below
         self._recorder: Recorder | None = None
         self._report_due = False
         self.delivered, self.late, self.duplicate = Tally(), Tally(), Tally()
@@ -80,6 +81,7 @@ class Receiver:
             request: Called with (frame it is about, request), at the time it is sent.
         """
         self._asker, self._request, self._wait_ns = Asker(spec), request, spec.reorder_wait_ns
+        self._mends = True
 
     def report_arrivals(self, interval_ns: int, report: Callable[[int, bytes], None]) -> None:
         """Switch feedback for rate control on.
@@ -96,7 +98,9 @@ class Receiver:
         journey.arrived_ns = now_ns
         packet = journey.packet
         if self._recorder is not None:
-            self._record(self._recorder, packet, now_ns)
+            self._recorder.arrived(packet.ssrc, packet.sequence, now_ns)
+            if not self._report_due:
+                self._report_soon(self._recorder)
         if packet.kind == "media":
             fate = self._take_media(packet, now_ns)
         elif packet.kind == "fec":
@@ -108,11 +112,9 @@ class Receiver:
         tally.packets += 1
         tally.bytes += journey.size_bytes
 
-    def _record(self, recorder: Recorder, packet: Packet | FecPacket, now_ns: int) -> None:
-        recorder.arrived(packet.ssrc, packet.sequence, now_ns)
-        if not self._report_due:
-            self._report_due = True
-            Timeout(self._env, self._interval_ns).callbacks.append(lambda _: self._tell(recorder))
+    def _report_soon(self, recorder: Recorder) -> None:
+        self._report_due = True
+        Timeout(self._env, self._interval_ns).callbacks.append(lambda _: self._tell(recorder))
 
     def _tell(self, recorder: Recorder) -> None:
         self._report_due = False
@@ -133,8 +135,12 @@ class Receiver:
             if sequence > near + 1:
                 self._reveal(range(near + 1, sequence), now_ns)
         if sequence not in self._kept:
-            self.reordered += sequence < near
-            return self._keep(sequence, frame, packet, now_ns)
+            if sequence < near:
+                self.reordered += 1
+            if self._mends or sequence < self._oldest:
+                return self._keep(sequence, frame, packet, now_ns)
+            self._kept[sequence] = packet  # `_keep`, spelled out for a stream without repair
+            return "delivered" if self._playout.insert(frame, packet, now_ns) else "late"
         if sequence not in self._mended:
             return "duplicate"  # the same packet once more
         self._mended.discard(sequence)

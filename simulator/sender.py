@@ -5,7 +5,7 @@ frame clock --packetize--> media --+--> out
 protect: parity +----+     requests --history--> repeats --> out
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 
 from simpy import Environment, Event, Timeout
@@ -83,7 +83,7 @@ class Sender:
                 continue
             repeat = history.repeat(sequence, now_ns)
             if repeat is not None:
-                self._send(*repeat, now_ns)
+                self._send([repeat], now_ns)
 
     def _frame_clock(self) -> Generator[Event, None, None]:
         count = len(self._film)
@@ -128,8 +128,7 @@ class Sender:
         if self._pacer is not None:
             self._pace(self._pacer, packets, now_ns)
         else:
-            for frame, each in packets:
-                self._send(frame, each, now_ns)
+            self._send(packets, now_ns)
 
     def _pace(self, pacer: Pacer, packets: Sequence[tuple[int, AnyPacket]], now_ns: int) -> None:
         """Send the packets of the group, each when the pacer lets it go."""
@@ -142,16 +141,18 @@ class Sender:
             if wait_ns:
                 Timeout(self._env, wait_ns).callbacks.append(partial(self._send_later, frame, packet))
             else:
-                self._send(frame, packet, now_ns)
+                self._send([(frame, packet)], now_ns)
 
     def _send_later(self, frame: int, packet: AnyPacket, _: Event) -> None:
-        self._send(frame, packet, self._now_ns)
+        self._send([(frame, packet)], self._now_ns)
 
-    def _send(self, frame: int, packet: AnyPacket, now_ns: int) -> None:
-        journey = self._ledger.send(frame, packet, now_ns)
+    def _send(self, packets: Iterable[tuple[int, AnyPacket]], now_ns: int) -> None:
+        """Send packets, each with its frame, now."""
+        journeys = self._ledger.send(packets, now_ns)
         if self._rate is not None:
-            self._rate.sent(packet.ssrc, packet.sequence, journey.size_bytes, now_ns)
-        self._out(journey)
+            self._rate.sent(journeys)
+        for journey in journeys:
+            self._out(journey)
 
     @property
     def _now_ns(self) -> int:

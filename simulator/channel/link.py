@@ -14,7 +14,7 @@ drops and what is sent again (`repeats`) moves the draws of no other packet.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from simpy import Environment, Event, Timeout
 
@@ -248,10 +248,7 @@ def _stands(journey: Journey, wrong_bits: list[int], corruption: Corruption | No
     payload, headers_whole = damage(packet, wrong_bits)
     if not headers_whole or corruption is None or corruption.checksum:
         return False
-    if isinstance(packet, Packet):
-        journey.packet = packet._replace(payload=payload)
-    else:
-        journey.packet = replace(packet, payload=payload)
+    journey.packet = packet._replace(payload=payload) if isinstance(packet, Packet) else packet._replace(parity=payload)
     return True
 
 

@@ -18,7 +18,7 @@ parities = st.integers(1, 128).flatmap(
         index=st.integers(0, count - 1),
         count=st.just(count),
         code=st.sampled_from(CODES),
-        payload=st.binary(max_size=64),
+        parity=st.binary(max_size=64),
     )
 )
 PARITY = FecPacket(0x1234, 0x01020304, 0xA0B0C0D0, 5, 0xFFFE, (0, 1, 3, 9), 1, 2, "rs", b"parity")
