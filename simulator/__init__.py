@@ -75,6 +75,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     channel.own      models of the user's, by import path
     channel.erasure  tokens lost although all packets arrive
     channel.steps    a value that changes in time
+    channel.scale    a recorded line at another mean, from another place
     channel.traces   readers of recorded losses, delays and rates
     channel.fit      from a recorded loss to a Gilbert-Elliott channel
     channel.link     queue and bandwidth, then loss and other mishaps, then delay

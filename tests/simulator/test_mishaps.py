@@ -1,6 +1,5 @@
 """What may befall a packet besides loss and delay: corruption, copies, reordering, outages."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +18,7 @@ COUNT = 20_000
 
 
 def packet(payload):
-    return replace(journey(0).packet, payload=payload)
+    return journey(0).packet._replace(payload=payload)
 
 
 def chances(seed):
@@ -66,7 +65,7 @@ def test_damage_turns_the_named_bits_and_knows_headers_from_payload():
 
 
 def test_repeats_and_parity_have_longer_headers_and_damage_to_them_is_known_too():
-    repeat = replace(packet(b"\0"), kind="retransmission", original_sequence=1)
+    repeat = packet(b"\0")._replace(kind="retransmission", original_sequence=1)
     assert corruption.damage(repeat, [8 * 48 - 1]) == (b"\0", False)
     assert corruption.damage(repeat, [8 * 48 + 7]) == (b"\1", True)
     parity = FecPacket(0, 0, 0, 0, 0, (0, 9), 0, 1, "rs", bytes(14))  # a mask of 2 bytes: 50 bytes of headers
