@@ -106,7 +106,7 @@ def bisect_fit(last: int, limit_bytes: float, weigh: Weigh) -> int | None:
     if size > limit_bytes:
         return None
     best, low, high = 0, 1, last
-    while low <= high:
+    while low <= high and size < int(limit_bytes):  # more bytes than these there are not to be had
         middle = (low + high) // 2
         found = size_at(weigh, middle)
         if found <= limit_bytes:

@@ -9,6 +9,7 @@ The network is trained on photographs when weights are exported (codec/training/
 """
 
 import math
+import threading
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -83,11 +84,12 @@ class Rows:
 
     def add(self, classes: NDArray[np.int64], weights: NDArray[np.int64]) -> None:
         """Tables of more classes, weights [m, K']."""
-        self.row[classes] = len(self._weights) + np.arange(len(classes))
+        places = len(self._weights) + np.arange(len(classes))
         bits = np.log2(weights.sum(axis=1, keepdims=True)) - np.log2(weights)
         self.cost = np.concatenate([self.cost, np.ceil(bits * (1 << UNIT_BITS)).astype(np.int32)])
         self._weights += list(weights.astype(np.int32))
         self._models += [None] * len(classes)
+        self.row[classes] = places  # last: who sees a place finds its table
 
     def model(self, one: int) -> Any:
         """The coder's model of a class."""
@@ -110,6 +112,7 @@ class NeighbourTables:
         self._level_start = np.array([0, coarse, coarse + codes])
         self._cells = [_cells(side) for side in SIDE]
         self._rows: dict[tuple[int, int], Rows] = {}
+        self._adding = threading.Lock()
 
     def turns(self, known: Known, index: NDArray[np.int32]) -> Iterator[tuple[Stage, NDArray[np.int64]]]:
         """Stages with the class of each token; once a stage is asked for, `index` [M] must hold those before."""
@@ -186,15 +189,14 @@ class NeighbourTables:
     def _rows_of(self, level: int, book: int, classes: NDArray[np.int64]) -> Rows:
         """The tables of a codebook, with those of `classes` in them."""
         codes = self._codes >> book
-        if (level, book) not in self._rows:
-            self._rows[level, book] = Rows(1 + SURENESS * SIDE[level] ** DIMENSIONS, codes)
-        rows = self._rows[level, book]
-        wanted = np.zeros(len(rows.row), np.bool_)
-        wanted[classes] = True
-        missing = np.flatnonzero(wanted & (rows.row < 0))
-        for some in np.split(missing, range(256, len(missing), 256)):
-            if len(some):
-                rows.add(some, self._tables(level, book, some))
+        with self._adding:  # pictures are coded side by side
+            if (level, book) not in self._rows:
+                self._rows[level, book] = Rows(1 + SURENESS * SIDE[level] ** DIMENSIONS, codes)
+            rows = self._rows[level, book]
+            missing = np.unique(classes[rows.row[classes] < 0])
+            for some in np.split(missing, range(256, len(missing), 256)):
+                if len(some):
+                    rows.add(some, self._tables(level, book, some))
         return rows
 
     def _tables(self, level: int, book: int, classes: NDArray[np.int64]) -> NDArray[np.int64]:

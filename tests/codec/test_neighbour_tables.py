@@ -2,8 +2,11 @@
 
 import dataclasses
 import hashlib
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -88,6 +91,29 @@ def test_what_was_coded_before_has_no_influence() -> None:
     tokens = random_tokens((6, 7), seed=9)
     slices = encode_slices(tokens, 2, "raster", "static", used, HASH)
     assert assemble((6, 7), slices, fresh, HASH) == (tokens, 0)
+
+
+def test_threads_that_code_side_by_side_share_fresh_tables() -> None:
+    pictures = [random_tokens((9, 11), seed=seed) for seed in range(24)]
+    expected = [encode_slices(tokens, 2, "raster", "static", NEAR, HASH) for tokens in pictures]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(5):
+            fresh = with_neighbours(TABLES)
+            with ThreadPoolExecutor(8) as pool:
+                code = partial(
+                    encode_slices,
+                    count=2,
+                    interleave_method="raster",
+                    entropy_model="static",
+                    tables=fresh,
+                    model_hash=HASH,
+                )
+                made = pool.map(code, pictures)
+                assert list(made) == expected
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_what_a_file_declares_is_checked_against_its_length() -> None:
