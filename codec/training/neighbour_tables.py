@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from codec.books import book_of_block
 from codec.config import LEVELS
+from codec.context_model import one_thread
 from codec.granularity import rank
 from codec.interleave import partition
 from codec.neighbour_tables import (
@@ -162,10 +163,11 @@ def _fit(net: Net, inputs: Tensor, data: Samples, starts: NDArray[np.int64], cod
         schedule.step()
 
 
+@one_thread()
 def fit_neighbours(
     samples: Iterable[list[Samples]], codewords: Sequence[NDArray[np.float32]], seed: int = 0
 ) -> dict[str, Tensor]:
-    """Samples of photographs to the integer tensors that are stored with the weights.
+    """Samples of photographs to the integer tensors that are stored with the weights; the same for the same samples.
 
     Args:
         samples: Of each photograph, a list of levels.
