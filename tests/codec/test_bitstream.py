@@ -12,6 +12,7 @@ import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from codec.books import book_of_block, check_codes
 from codec.entropy import TABLED, Tables
 from codec.errors import BitstreamError, RequestError
 from codec.interleave import METHODS, STEP_DOWN, STEP_RIGHT
+from codec.neighbour_tables import NeighbourTables, NeighbourWeights
 from codec.slices import Flags, Place, decode_slice
 from codec.tokens import FULL, Books, Tokens, block_of, from_dense
 from tests.codec.made import CODES, HASH, OTHER_HASH, TABLES, any_tokens, random_tokens, skewed_tables
@@ -406,6 +408,45 @@ def write_goldens() -> None:
         facts = {"counts": counts, "coarse_counts": coarse_counts, "books": books}
         facts |= {"level": tokens.level.tolist(), "index": tokens.index.tolist()}
         (GOLDEN / f"v2_{name}.json").write_text(json.dumps(facts) + "\n")
+
+
+def write_golden_neighbours() -> None:
+    """Made the golden file of the tables by neighbours, once: both books and all levels in two slices."""
+    rng, codes = np.random.default_rng(7), 16
+    weights = {
+        "embedding": rng.integers(-50, 51, (6 * codes + 3 * 8, 4)).tolist(),
+        "hidden": rng.integers(-3000, 3000, (3, 3, 8, 5)).tolist(),
+        "output": rng.integers(-1000, 1000, (9, 8 + 3 * codes)).tolist(),
+    }
+    facts = json.loads((GOLDEN / "v2_all.json").read_text()) | weights
+    index = [(7 * np.arange(16 << 2 * level) % 16).reshape(4 << level, 4 << level) for level in range(3)]
+    books = Books(*facts["books"])
+    index[0] >>= book_of_block((4, 4), books).reshape(4, 4)
+    quarters = np.array([[0, 0, 1, 2, 0, 0, 2, 2], [0, 0, 1, 1, 0, 0, 2, 2]] * 4, np.uint8)
+    tokens = from_dense(index, quarters, books)
+    slices = encode_slices(tokens, 2, "low_discrepancy", "static", golden_neighbours(facts), HASH)
+    (GOLDEN / "v2_neighbours.vqs").write_bytes(write_vqs((50, 61), slices, HASH))
+    (GOLDEN / "v2_neighbours.json").write_text(json.dumps(facts) + "\n")
+
+
+def golden_neighbours(facts: dict[str, Any]) -> Tables:
+    """The made-up tables of a golden file, those by neighbours too."""
+    plain = Tables.from_counts(np.array(facts["counts"]), np.array(facts["coarse_counts"]))
+    kinds = (("embedding", np.int8), ("hidden", np.int32), ("output", np.int16))
+    weights = NeighbourWeights(*(np.array(facts[name], kind) for name, kind in kinds))
+    return Tables(plain.weights, plain.coarse, NeighbourTables(weights, 16, [8]))
+
+
+def test_the_golden_file_of_tables_by_neighbours_decodes_for_ever() -> None:
+    facts = json.loads((GOLDEN / "v2_neighbours.json").read_text())
+    data = (GOLDEN / "v2_neighbours.vqs").read_bytes()
+    file, tables = read_vqs(data, model_hash=HASH), golden_neighbours(facts)
+    assert Flags.parse(file.slices[0].data[:2], "").entropy_model == "neighbours"
+    tokens, corrupt = assemble((4, 4), file.slices, tables, HASH)
+    assert corrupt == 0 and tokens.known.all() and file.size == (50, 61)
+    assert tokens.level.tolist() == facts["level"] and tokens.index.tolist() == facts["index"]
+    again = encode_slices(tokens, 2, "low_discrepancy", "static", tables, HASH)
+    assert write_vqs((50, 61), again, HASH) == data
 
 
 def test_the_file_in_the_documentation_is_the_golden_one() -> None:
