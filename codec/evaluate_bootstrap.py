@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+NONE_LOST = "none lost"  # the case that losses are compared with
 DRAWS = 2000
 LEVEL = 0.95
 SEED = 1

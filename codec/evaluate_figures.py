@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from codec.evaluate_loss import NONE_LOST
+from codec.evaluate_bootstrap import NONE_LOST
 from codec.evaluate_pictures import METRICS
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from codec.bitstream import TokenSlice
 from codec.conceal import LOOKS_BACK, METHODS
 from codec.errors import RequestError
-from codec.evaluate_bootstrap import nested_draws
+from codec.evaluate_bootstrap import NONE_LOST, nested_draws
 from codec.evaluate_pictures import LOWER_IS_BETTER, METRICS, SUFFIXES, Judge, Row
 from codec.films import CLIP_SUFFIXES, clip_files, first_frames
 from codec.latents import Concealed
@@ -33,9 +33,7 @@ TEMPORAL = "+temporal"
 FILM_METHODS = (
     "zero", "neighbour_mean", "copy_previous", "expected", f"expected{TEMPORAL}", f"copy_or_expected{TEMPORAL}"
 )  # fmt: skip
-NONE_LOST = "none lost"
 EVERY_CLIP = "every clip"
-KEYS = ["bpp_requested", "loss", "concealment"]
 
 
 @dataclass(frozen=True)

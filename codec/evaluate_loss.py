@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from codec.bitstream import write_vqs
 from codec.conceal import METHODS
 from codec.errors import RequestError
-from codec.evaluate_bootstrap import interval
+from codec.evaluate_bootstrap import NONE_LOST, interval
 from codec.evaluate_pictures import LOWER_IS_BETTER, METRICS, Judge, Picture, Row, pictures
 from codec.latents import Concealed
 from codec.model import Codec
@@ -23,7 +23,6 @@ from codec.rate import Packing
 from codec.surprise import ASKED, coarse_truth, static_bits
 from codec.tokens import Tokens, block_of, with_lost_blocks
 
-NONE_LOST = "none lost"
 HONEST_BASELINE = "neighbour_mean"  # no transformer, and hard to beat
 KEYS = ["bpp_requested", "loss", "concealment"]
 
