@@ -50,6 +50,9 @@ def load(path: str) -> Function:
     except (ImportError, AttributeError, ValueError) as error:
         step = "The module must be importable from the current folder"
         raise RequestError("conceal", f"cannot be imported ({error})", path, step) from error
+    except Exception as error:  # whatever the user's module does when it is read
+        said, step = f"{type(error).__name__}: {error}", f"python -c 'import {module}' shows where"
+        raise RequestError("conceal", f"cannot be imported ({said})", path, step) from error
     if not callable(found):
         raise RequestError("conceal", "must be a function of (batch, received, codebook)", path)
     return cast(Function, found)

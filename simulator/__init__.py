@@ -34,6 +34,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     toy_slices       the toy's slices as bytes
     encodings        encoded frames, made when asked for and kept
     media_loader     a codec by its name
+    own_code         code of the user's: found before the work, known by its hash
     by_path          a class by its import path
     vq_media         the learned codec behind the protocol; the one module that imports `codec`
     jpeg_media       JPEG by restart markers: slices decode alone

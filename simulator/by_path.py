@@ -22,6 +22,10 @@ def find(where: str, path: str, error: Fail) -> Callable[..., Any]:
     except ImportError as reason:
         next_step = "The module must be importable from the current folder"
         raise error(where, f"cannot import {module} ({reason})", next_step=next_step) from reason
+    except Exception as reason:  # whatever the user's module does when it is read
+        said = f"{type(reason).__name__}: {reason}"
+        next_step = f"python -c 'import {module}' shows where"
+        raise error(where, f"cannot import {module} ({said})", next_step=next_step) from reason
     if not hasattr(found, attribute):
         raise error(where, f"module {module} has no {attribute}")
     return cast(Callable[..., Any], getattr(found, attribute))

@@ -201,9 +201,9 @@ def _natural(text: str) -> int:
 
 
 def _count(text: str) -> int:
-    if (count := _natural(text)) == 0:
-        raise argparse.ArgumentTypeError("must be at least 1, got '0'")
-    return count
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, got {text!r}")
+    return int(text)
 
 
 def _sweep(arguments: argparse.Namespace) -> int:

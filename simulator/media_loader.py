@@ -86,17 +86,6 @@ def identity(name: str, options: str) -> str:
     return f"vq {sums.hexdigest()}"
 
 
-@lru_cache
-def code_hash(module: str) -> str:
-    """A hash of a module's file, "" if there is none: code that was changed gives other results."""
-    try:
-        found = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return ""
-    file = Path(found.origin) if found and found.origin else None
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file and file.is_file() else ""
-
-
 def load_measure(name: str, squeeze: str | None = None, flip: bool = False) -> Measure:
     """The judge of pictures that goes with a codec; the toy and users' codecs need no torch.
 

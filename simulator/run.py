@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator import media_loader, metrics, pcap, progress, records, report, results, units
+from simulator import media_loader, metrics, own_code, pcap, progress, records, report, results, units
 from simulator.channel import link
 from simulator.encodings import Encodings
 from simulator.frames import load_frames
@@ -26,7 +26,7 @@ from simulator.media import MediaCodec
 from simulator.playback import Measure, Playback, play
 from simulator.rate_budget import snap
 from simulator.records import FrameRecord
-from simulator.scenario import FixedRate, Scenario, resolved_yaml, scenario_hash
+from simulator.scenario import FixedRate, Scenario, plain, resolved_yaml, scenario_hash
 from simulator.session import SILENT, FrameDelivery, SessionResult, Taps, run_session
 
 if TYPE_CHECKING:
@@ -287,6 +287,7 @@ def _provenance(scenario: Scenario, codec: MediaCodec, passes: Passes, command: 
         "scenario_hash": scenario_hash(scenario),
         "seed": scenario.seed,
         "codec": codec.describe(),
+        **({"own_code": own} if (own := own_code.hashes(plain(scenario))) else {}),
         **results.provenance(),
         **({"wall_s": passes.wall_s} if passes.wall_s else {}),
         "packets": dataclasses.asdict(passes.session.conservation),

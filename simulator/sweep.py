@@ -113,6 +113,7 @@ def sweep(grid: Grid, out: Path, options: Options, show: Show) -> Status:
         try:
             with contextlib.closing(_Round(store, cells, grid.pictures, options, show)) as work:
                 work.run()
+            store.tidy()
             store.collect(cells)
         finally:
             wall_s = round(time.perf_counter() - since, 3)

@@ -10,20 +10,17 @@ package. Same name, same bytes; so a result that is there need not be made again
 
 import itertools
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import simulator
-from simulator import media_loader, strict_yaml
+from simulator import media_loader, own_code, strict_yaml
 from simulator.errors import ScenarioError
 from simulator.scenario import Scenario, check, digest, hash_of, plain
 from simulator.scenario_file import merge, nested, read_tree
 from simulator.strict_yaml import Node
-
-IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")  # package.module:Name
 
 
 @dataclass(frozen=True)
@@ -185,20 +182,15 @@ def read(
 
 
 def identity(scenario: Scenario) -> list[str]:
-    """What decides a result beside the scenario: this package's version, the codec, its weights, code of the user's."""
-    options = json.dumps(scenario.codec.options, sort_keys=True)
-    own = sorted(path for path in _strings(plain(scenario)) if IMPORT_PATH.fullmatch(path))
-    codes = [media_loader.code_hash(path.partition(":")[0]) for path in own]
+    """What decides a result beside the scenario: this package's version, the codec, its weights, code of the user's.
+
+    Raises:
+        ScenarioError: If code of the user's cannot be imported.
+    """
+    values, options = plain(scenario), json.dumps(scenario.codec.options, sort_keys=True)
+    own_code.check(values)
+    codes = own_code.hashes(values).values()
     return [simulator.__version__, media_loader.identity(scenario.codec.name, options), *codes]
-
-
-def _strings(values: Any) -> Iterator[str]:
-    """All words among plain values."""
-    if isinstance(values, str):
-        yield values
-    elif isinstance(values, (list, dict)):
-        for value in values.values() if isinstance(values, dict) else values:
-            yield from _strings(value)
 
 
 def _seed(tree: Node) -> int:

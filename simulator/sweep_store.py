@@ -18,7 +18,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,17 @@ class Store:
             if entry.name.endswith(".partial"):
                 found.setdefault(entry.name.split(".")[1], []).append(Path(entry.path))
         return found
+
+    def tidy(self) -> None:
+        """Remove the claims and halves that dead processes left of cells that others did; the living miss neither."""
+        done = self.done()
+        for entry in list(os.scandir(self.cells)):
+            if entry.name.startswith(".") and entry.name.split(".")[1] in done:
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry, ignore_errors=True)
+                else:
+                    with suppress(FileNotFoundError):
+                        os.unlink(entry)
 
     def fail(self, cell: Cell, error: str) -> None:
         """Remember why a cell could not be done.

@@ -93,7 +93,11 @@ def _facts(path: Path) -> dict[str, str]:
     found = told.get("codec")
     codec: dict[str, Any] = found if isinstance(found, dict) else {}
     facts = {words: str(told.get(key) or "")[:12] for key, words in OF_A_CELL.items()}
-    return {**facts, "codec": str(codec.get("name", "")), "model hash": str(codec.get("model_hash") or "none")[:12]}
+    facts |= {"codec": str(codec.get("name", "")), "model hash": str(codec.get("model_hash") or "none")[:12]}
+    own = told.get("own_code")
+    if isinstance(own, dict):
+        facts["own code"] = ", ".join(f"{path} {str(code)[:12] or 'no file'}" for path, code in own.items())
+    return facts
 
 
 def links(results: Results, home: Path) -> dict[str, str]:

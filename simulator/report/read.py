@@ -26,8 +26,8 @@ FRAMES_NEEDED = ("frame", "time_capture_ms", "delay_ms", "frozen", "bpp", "token
 NOT_NEEDED = ("bytes_", "packets_", "time_render_ms", "late")  # columns that no report uses start so
 AGAIN = "Run the same command again: a sweep does what is missing"
 PAIRED = "Until then conditions may be of different clips and seeds: compare schemes by the differences, pair by pair"
-OF_ONE_CELL = ("command", "scenario", "scenario_hash", "seed", "codec", "wall_s", "packets", "reordered", "feedback",
-               "feedback_lost")  # in the provenance of a cell, and not of its sweep  # fmt: skip
+OF_ONE_CELL = ("command", "scenario", "scenario_hash", "seed", "codec", "own_code", "wall_s", "packets", "reordered",
+               "feedback", "feedback_lost")  # in the provenance of a cell, and not of its sweep  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Sweeps: what is missing is done, by whom and in what order makes no difference to a byte."""
 
+import hashlib
 import io
 import json
 import os
@@ -235,6 +236,7 @@ def test_a_sweep_killed_and_called_again_gives_the_same_bytes(whole: Path, tmp_p
     assert any(name.endswith(".claim") for name in left), "the dead one's claims are still there"
     assert swept(tmp_path).done == grid().size
     assert files(folder) == files(whole)
+    assert not [path.name for path in (folder / "cells").iterdir() if path.name[0] == "."], "litter of the dead"
 
 
 @pytest.mark.slow
@@ -242,6 +244,7 @@ def test_two_sweeps_of_one_folder_share_the_work_and_lose_nothing(whole: Path, t
     both = [subprocess.Popen(command(tmp_path, "--quiet"), cwd=ROOT, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [each.wait() for each in both] == [0, 0]
     assert files(tmp_path / "lossy_20pct" / whole.name) == files(whole)
+    assert not list(tmp_path.glob("*/*/cells/.*"))
 
 
 @pytest.mark.slow
@@ -436,10 +439,44 @@ def test_changed_code_of_the_users_is_another_sweep(tmp_path: Path, monkeypatch:
     names = set()
     for step in (1, 2):
         (tmp_path / "mine_to_change.py").write_text(f"def guess(batch, received, codebook): return {step}\n")
-        sweep_grid.media_loader.code_hash.cache_clear()
+        sweep_grid.own_code.code_hash.cache_clear()
+        sys.modules.pop("mine_to_change", None)
         made = grid(vary=("concealment.method=none,mine_to_change:guess",), seeds=1)
         names |= {cell.name for cell in made.cells()}
     assert len(names) == 3  # the cell without it is the same one
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("not_there_at_all:guess", "cannot import not_there_at_all (No module named"),
+        ("slips:gues", "module slips has no gues"),
+        ("slipped:guess", "cannot import slipped (SyntaxError: '(' was never closed (slipped.py, line 2))"),
+    ],
+)
+def test_a_slip_in_the_users_code_is_known_before_anything_is_done(
+    path: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "slips.py").write_text("def guess(batch, received, codebook): return []\n")
+    (tmp_path / "slipped.py").write_text("\ndef guess(\n")
+    out = tmp_path / "out"
+    for vary in (f"concealment.method=none,{path}", f"channel.queue={{model: infinite}},{{model: '{path}'}}"):
+        assert cli.main(["sweep", str(MAIN), "--vary", vary, "--out", str(out)]) == 2
+        said = capsys.readouterr().err
+        assert words in said and vary.partition("=")[0] in said and len(said.splitlines()) == 1
+    assert not out.exists()
+
+
+def test_own_code_stands_in_the_provenance_of_the_cells_that_name_it(tmp_path: Path) -> None:
+    own = "tests.simulator.test_sweep:Fragile"
+    made = grid("concealment.method=none", vary=(f"codec.name=toy,{own}",), seeds=1)
+    told = swept(tmp_path, made)
+    facts = {name: json.loads((told.folder / "cells" / name / "provenance.json").read_text()) for name in
+             (cell.name for cell in made.cells())}  # fmt: skip
+    toy, mine = facts.values()
+    assert "own_code" not in toy
+    assert mine["own_code"] == {own: hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}
 
 
 # What is shared
@@ -489,12 +526,24 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere() -> None:
     plain, bar = io.StringIO(), Terminal()
     for stream in (plain, bar):
         show = progress.SweepProgress(stream, every_s=0)
-        for done, failed in ((2, 0), (3, 1), (9, 1)):
+        for done, failed in ((2, 0), (3, 0), (5, 1), (9, 1)):
             show(done, failed, 10)
         show.close()
     lines = plain.getvalue().splitlines()
-    assert lines[0] == "2/10 cells" and lines[1].startswith("3/10 cells, 1 failed, about ") and "\r" not in lines[2]
-    assert lines[2] == "9/10 cells, 1 failed" and "9/10" in bar.getvalue()
+    assert lines[:2] == ["2/10 cells", "3/10 cells"] and lines[2].startswith("5/10 cells, 1 failed, about ")
+    assert lines[3] == "9/10 cells, 1 failed" and "\r" not in plain.getvalue()
+    assert "9/10 cells" in bar.getvalue() and "1 failed, about" in bar.getvalue()
+
+
+def test_the_time_left_is_told_by_the_pace_since_the_first_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep that resumes with 10 of 50 done, takes a minute to start, then does a cell each two seconds."""
+    clock, stream = [0.0], io.StringIO()
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: clock[0])
+    show = progress.SweepProgress(stream)
+    for clock[0], done in ((1000.0, 10), (1050.0, 10), (1060.0, 11), (1070.0, 16), (1120.0, 41), (1138.0, 50)):
+        show(done, 0, 50)
+    told = ["10/50 cells", "10/50 cells, 50 s so far", "11/50 cells, 60 s so far", "16/50 cells, about 68 s left"]
+    assert stream.getvalue().splitlines() == [*told, "41/50 cells, about 18 s left", "50/50 cells"]
 
 
 def test_columns_have_one_type_each() -> None:
