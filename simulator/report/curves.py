@@ -1,7 +1,8 @@
 """Figures of estimates: quality, differences and tokens against loss; quality against rate.
 
-One panel a figure, so that it is as readable on a phone as in a column of a paper. A band or bar is
-the 95 % interval of `bootstrap`; where it is missing there was one clip and seed only.
+One panel a figure, so that it is as readable on a phone as in a column of a paper. A bar is the 95 %
+interval of `bootstrap`; where it is missing there was one clip and seed only. Bars of several schemes
+stand side by side: as bands they would overlap and mix their colours into one that is nobody's.
 """
 
 import math
@@ -18,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from simulator.metrics import LOWER_IS_BETTER
+from simulator.report.bootstrap import Floats
 from simulator.report.study import Study
 from simulator.report.style import GREY, MARKERS, SCHEMES, words
 
@@ -188,24 +190,31 @@ def _columns(labels: Sequence[str]) -> int:
 
 
 def _lines(axes: Axes, table: pd.DataFrame, schemes: Sequence[str], x: str = "loss") -> None:
-    """A line a scheme with its band; a scheme keeps its colour and marker in all figures.
+    """A line a scheme with its intervals; a scheme keeps its colour and marker in all figures.
 
     Each is thinner than the one beneath it, so that of two that coincide both are seen.
     """
     shown = [name for name in schemes[:MOST_SCHEMES] if (table["scheme"].astype(str) == name).any()]
     looks = {name: (SCHEMES[i], MARKERS[i]) for i, name in enumerate(schemes[:MOST_SCHEMES])}
-    for size, name in zip(np.linspace(1.0, 0.6, len(shown)), shown, strict=True):
+    beside = _beside(table[x].to_numpy(dtype=float), len(shown)) if x == "loss" else [0.0] * len(shown)
+    for size, name, shift in zip(np.linspace(1.0, 0.6, len(shown)), shown, beside, strict=True):
         colour, marker = looks[name]
         part = table[table["scheme"].astype(str) == name].sort_values(x)
+        if part["low"].notna().any():
+            axes.vlines(part[x] + shift, part["low"], part["high"], color=colour, linewidth=1.2, alpha=0.75)
         sns.lineplot(
             x=part[x], y=part["mean"], ax=axes, color=colour, marker=marker, markersize=7 * size, markeredgewidth=0,
             linewidth=1.9 * size, label=name, errorbar=None, legend=False,
         )  # fmt: skip
-        if part["low"].notna().any():
-            if len(part) > 1 and x == "loss":
-                axes.fill_between(part[x], part["low"], part["high"], color=colour, alpha=0.15, linewidth=0)
-            else:
-                axes.vlines(part[x], part["low"], part["high"], color=colour, linewidth=1.2, alpha=0.6)
+
+
+def _beside(places: Floats, count: int) -> list[float]:
+    """Shifts that set so many bars side by side around each place, narrow enough not to meet those of the next."""
+    apart = np.diff(np.unique(places))
+    if not apart.size:
+        return [0.0] * count
+    step = min(0.014 * apart.sum(), 0.7 * apart.min() / count)
+    return [step * (number - (count - 1) / 2) for number in range(count)]
 
 
 def _dots(axes: Axes, table: pd.DataFrame, schemes: Sequence[str]) -> None:
@@ -264,7 +273,7 @@ def _interval_words(table: pd.DataFrame) -> str:
     if not units or units[-1] < 2:
         return "One clip and seed: no interval can be given."
     count = f"{units[0]}" if len(units) == 1 else f"{units[0]} to {units[-1]}"
-    return f"Intervals: 95 %, bootstrap over {count} units (clip, seed)."
+    return f"Bars: 95 % intervals, bootstrap over {count} units (clip, seed)."
 
 
 def _too_many(study: Study) -> str:

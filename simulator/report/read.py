@@ -108,6 +108,22 @@ def _read_unfinished(folder: Path) -> Results:
     return Results(folder, True, frames.reset_index(drop=True), cells, tuple(varied), provenance, setup, (note,))
 
 
+def packet_delays_ms(results: Results, cell: str) -> "pd.Series[float]":
+    """From sent to received, of each packet of a cell that arrived; empty if the cell's folder is gone.
+
+    Raises:
+        OutputError: If the table of packets is torn.
+    """
+    path = results.cell_folder(cell) / "packets.parquet"
+    try:
+        packets = pd.read_parquet(path, columns=["time_sent_ms", "time_arrived_ms"])
+    except FileNotFoundError:
+        return pd.Series(dtype=float)
+    except (OSError, ValueError) as error:  # so are pyarrow's errors
+        raise _torn(path, error) from error
+    return (packets["time_arrived_ms"] - packets["time_sent_ms"]).dropna()
+
+
 def _place(row: dict[str, Any], varied: dict[str, list[Any]]) -> list[int]:
     """Where a cell stands in the sweep: the first key changes slowest, seeds fastest."""
     places = (values.index(row[key]) if row[key] in values else len(values) for key, values in varied.items())

@@ -1,7 +1,8 @@
 """Distributions: how long frames and packets took, how long the picture stood still.
 
 An empirical distribution function says at each time which share took no longer. Delays and freezes
-do not depend on concealment, so schemes that differ in nothing else share a line.
+do not depend on concealment, so schemes that differ in nothing else share a line, and what they share
+is counted once.
 """
 
 from collections.abc import Sequence
@@ -12,20 +13,27 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from simulator.report.curves import MOST_FACETS, Drawing, spread_out
+from simulator.report.read import packet_delays_ms
 from simulator.report.study import Study
 from simulator.report.style import SCHEMES
 
 MOST_LINES = 6
+MOST_CELLS = 200  # whose packets are read
 POINTS = 500  # quantiles that stand for a distribution: finer than a line's width
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 
 
 def spread_drawings(study: Study) -> tuple[list[Drawing], list[str]]:
-    """Distributions of frame delays and of freezes, and sentences where there is nothing to draw."""
-    labels = study.cells.set_index("cell")[["network", "loss"]]
-    frames = study.results.frames.join(labels, on="cell")
+    """Distributions of delays and of freezes, and sentences where there is nothing to draw."""
+    sent = networks(study)
+    labels = sent.set_index("cell")[["network", "loss"]]
+    frames = study.results.frames.join(labels, on="cell", how="inner")
     drawings: list[Drawing] = []
     notes: list[str] = []
+    packets = packet_delays(study, sent)
+    if packets["value"].round(3).nunique() > 1:
+        words = ("delay of packets", "sent to received (ms)", "of packets received")
+        drawings += _facets(study, packets, "packet_delay", words)
     shown = frames[frames["delay_ms"].notna()].rename(columns={"delay_ms": "value"})
     delays = shown["value"].round(3).unique()
     if len(delays) == 1:
@@ -36,12 +44,34 @@ def spread_drawings(study: Study) -> tuple[list[Drawing], list[str]]:
     freezes = freeze_lengths(frames)
     lengths = freezes["value"].round(3).unique()
     if len(lengths) < 2:
-        each = f"; each lasted {lengths[0]:g} ms" if len(lengths) else ""
-        notes.append(f"The picture froze {len(freezes)} times in all{each}." if each else "The picture never froze.")
+        notes.append(_few_freezes(freezes["value"], len(sent)))
     else:
         words = ("length of freezes", "picture stands still (ms)", "of freezes")
         drawings += _facets(study, freezes, "freeze", words)
     return drawings, notes
+
+
+def networks(study: Study) -> pd.DataFrame:
+    """One row of `study.cells` for each transmission: cells that differ in concealment alone share one."""
+    return study.cells.drop_duplicates(["network", "rate", "loss", "unit"])
+
+
+def packet_delays(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
+    """`value` in ms of each packet that arrived, with `network` and `loss`; of at most MOST_CELLS of the cells."""
+    parts = []
+    for row in spread_out(list(cells.itertuples()), MOST_CELLS):
+        delays_ms = packet_delays_ms(study.results, str(row.cell))
+        parts.append(pd.DataFrame({"value": delays_ms, "network": str(row.network), "loss": row.loss}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _few_freezes(lengths_ms: pd.Series, networks: int) -> str:
+    """Freezes of one length, or none, in words."""
+    where = f" in {networks} transmissions" if networks > 1 else ""
+    if lengths_ms.empty:
+        return f"The picture never froze{where}."
+    often, each = ("once", "") if len(lengths_ms) == 1 else (f"{len(lengths_ms)} times", " each")
+    return f"The picture froze {often}{where}, for {lengths_ms.iloc[0]:.3g} ms{each}."
 
 
 def freeze_lengths(frames: pd.DataFrame) -> pd.DataFrame:
@@ -61,22 +91,13 @@ def freeze_lengths(frames: pd.DataFrame) -> pd.DataFrame:
     return runs.groupby("run").agg(columns).reset_index(drop=True)
 
 
-def packet_drawing(packets: pd.DataFrame, cell: str) -> Drawing | None:
-    """Delay of a single run's packets that arrived; None if none did."""
-    delay_ms = (packets["time_arrived_ms"] - packets["time_sent_ms"]).dropna()
-    if delay_ms.empty:
-        return None
-    table = pd.DataFrame({"value": delay_ms})
-    words = ("delay of packets", "sent to received (ms)", "of packets received")
-    return _draw("packet_delay", words, "", {"": table["value"]}, (cell,))
-
-
 def _facets(study: Study, table: pd.DataFrame, name: str, words: tuple[str, str, str]) -> list[Drawing]:
     """One figure a network (three at most) with a line a loss rate, or one with a line a network."""
+    cells = () if study.results.is_sweep else tuple(study.cells["cell"].astype(str))
     networks = [str(label) for label in study.cells["network"].cat.categories]
     if len(study.losses) == 1:
         lines = {label: table.loc[table["network"].astype(str) == label, "value"] for label in networks[:MOST_LINES]}
-        return [_draw(name, words, "", lines)]
+        return [_draw(name, words, "", lines, cells)]
     drawings = []
     for number, label in enumerate(networks[:MOST_FACETS]):
         part = table[table["network"].astype(str) == label]

@@ -105,7 +105,7 @@ def _drawings(known: Study, numbers: dict[str, pd.DataFrame]) -> tuple[list[Draw
     """All figures of estimates and distributions; a single run has only the latter."""
     distributions, notes = spread.spread_drawings(known)
     if not known.results.is_sweep:
-        return [*_packets(known.results), *distributions], notes
+        return distributions, notes
     return [
         *curves.quality_drawings(known, numbers["quality"]),
         *curves.difference_drawings(known, numbers["differences"]),
@@ -113,16 +113,6 @@ def _drawings(known: Study, numbers: dict[str, pd.DataFrame]) -> tuple[list[Draw
         *curves.token_drawings(known, numbers["tokens"]),
         *distributions,
     ], notes
-
-
-def _packets(results: Results) -> list[Drawing]:
-    path = results.folder / "packets.parquet"
-    try:
-        packets = pd.read_parquet(path, columns=["time_sent_ms", "time_arrived_ms"])
-    except (OSError, ValueError) as error:
-        raise OutputError(str(path), f"cannot be read ({error})", next_step="Delete the run and repeat it") from error
-    drawing = spread.packet_drawing(packets, results.folder.resolve().name)
-    return [drawing] if drawing else []
 
 
 def _save(known: Study, drawing: Drawing, folder: Path, home: Path) -> Figure:
