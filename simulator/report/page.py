@@ -51,6 +51,7 @@ class Page:
         files: Where tables and figures are.
         figures, tables: In the order of the page.
         notes: Sentences in place of figures that would say nothing.
+        warnings: What a reader must know of where the results come from.
     """
 
     study: Study
@@ -59,6 +60,7 @@ class Page:
     figures: Sequence[Figure]
     tables: Sequence[Table]
     notes: Sequence[str]
+    warnings: Sequence[str]
 
     def render(self, strips: Sequence[Strip], strip_files: dict[str, list[Path]], clips: Sequence[Clip]) -> str:
         """The whole page as text."""

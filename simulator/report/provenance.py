@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -76,6 +77,21 @@ def cell_facts(results: Results) -> dict[str, dict[str, str]]:
         return {}
     paths = {str(cell): results.cell_folder(str(cell)) / "provenance.json" for cell in results.cells["cell"]}
     return {cell: _facts(path) for cell, path in paths.items() if path.is_file()}
+
+
+def mixed(facts: dict[str, dict[str, str]]) -> tuple[str, ...]:
+    """A note if cells were made by different versions or commits: a sweep was stopped, the package changed.
+
+    >>> mixed({"a": {"version": "1", "commit": "x"}, "b": {"version": "1", "commit": "y"}})
+    ('Cells were made by more than one commit of this package: x (1 cell), y (1 cell). See the table of cells.',)
+    """
+    notes = []
+    for what in ("version", "commit"):
+        counts = Counter(found.get(what) or "unknown" for found in facts.values())
+        if len(counts) > 1:
+            each = ", ".join(f"{name} ({count} cell{'s' * (count > 1)})" for name, count in counts.items())
+            notes.append(f"Cells were made by more than one {what} of this package: {each}. See the table of cells.")
+    return tuple(notes)
 
 
 def _told(path: Path) -> dict[str, Any]:

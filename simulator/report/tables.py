@@ -90,12 +90,17 @@ def falls_table(study: Study, falls: pd.DataFrame) -> Table:
     """How much loss a scheme bears."""
     heads = [*_condition_heads(study, loss=False), "metric", "worse by", "reached at loss (%)", "units"]
     rows = [
-        [*_condition(study, row, loss=False), Entry(words(row["metric"])), Entry(row["fall"]), _reach(study, row),
+        [*_condition(study, row, loss=False), Entry(words(row["metric"])), Entry(_amount(row)), _reach(study, row),
          number(row["units"], 0)]
         for _, row in falls.iterrows()
     ]  # fmt: skip
     caption = "Loss rate at which mean quality is worse by this than with nothing lost; linear between loss rates run."
     return table("falls", "How much loss is borne", caption, heads, rows)
+
+
+def _amount(row: "pd.Series") -> str:
+    """By how much, with its unit: the table of numbers leaves that to the metric's name."""
+    return f"{row['fall']} dB" if row["metric"] == "psnr_db" and "%" not in row["fall"] else str(row["fall"])
 
 
 def _reach(study: Study, row: pd.Series) -> Entry:

@@ -19,7 +19,7 @@ from simulator.report.curves import Drawing
 from simulator.report.estimates import DEFAULT_FALLS, Fall
 from simulator.report.page import Figure, Page, figure_of
 from simulator.report.pictures import Album
-from simulator.report.provenance import cell_facts, links, source
+from simulator.report.provenance import cell_facts, links, mixed, source
 from simulator.report.read import Results, read
 from simulator.report.study import Study, study
 from simulator.report.style import save, style
@@ -66,12 +66,12 @@ def write_report(
         figures += [_run_figure(known.results, path, page.parent) for path in _run_files(known.results, files)]
         shown = album.strips()
         strip_files = {strip.name: strips.write(strip, files / "figures", source(known.results)) for strip in shown}
-    text = Page(known, page.parent, files, figures, _page_tables(known, numbers, facts, page.parent), notes).render(
-        shown, strip_files, album.clips()
-    )
+    warnings = mixed(facts)
+    made = Page(known, page.parent, files, figures, _page_tables(known, numbers, facts, page.parent), notes, warnings)
+    text = made.render(shown, strip_files, album.clips())
     with replacing(page) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
-    return Written(page, files, known.results.notes)
+    return Written(page, files, (*known.results.notes, *warnings))
 
 
 def _make(*folders: Path) -> None:
