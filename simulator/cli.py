@@ -188,7 +188,7 @@ def _add_sweep(verbs: "argparse._SubParsersAction[_Parser]") -> None:
         "--retries", type=_natural, default=1, metavar="N", help="how often a failed cell is tried again; default: 1"
     )
     sweep.add_argument("--fail-fast", action="store_true", help="stop at the first cell that failed for good")
-    sweep.add_argument("--pictures", action="store_true", help="keep pictures and figures of each cell, as a run does")
+    sweep.add_argument("--pictures", action="store_true", help="keep the pictures of each cell that a run would keep")
     sweep.add_argument("--status", action="store_true", help="say what is done, missing and failed, and do nothing")
     _add_place(sweep)
     sweep.set_defaults(verb=_sweep, kept="what is done is kept; the same command does the rest")

@@ -63,6 +63,7 @@ class SweepProgress:
         self.stream, self.every_s = stream or sys.stderr, every_s
         self.since, self.told, self.before = 0.0, 0.0, -1
         self.paced: tuple[float, int] | None = None  # when the first cells of this call were done, and how many were
+        self.over = False
         self.bar: Any = None
 
     def __call__(self, done: int, failed: int, total: int) -> None:
@@ -78,8 +79,8 @@ class SweepProgress:
             self.bar.set_postfix_str(said, refresh=False)
             self.bar.n = done
             self.bar.refresh()
-        elif now - self.told >= self.every_s or done + failed == total:
-            self.told = now
+        elif now - self.told >= self.every_s or (done + failed == total and not self.over):
+            self.told, self.over = now, done + failed == total
             print(f"{done}/{total} cells{', ' * bool(said)}{said}", file=self.stream, flush=True)
 
     def _begin(self, now: float, done: int, total: int) -> None:

@@ -88,6 +88,7 @@ def run(
         with results.writing(out / scenario.name):
             summary = write(temporary, scenario, codec, passes, command)
             write_pictures(temporary, scenario, passes.playback)
+            report.write_figures(temporary)
         return RunResult(results.finish(temporary, name), summary)
     except BaseException:  # Ctrl-C too: half a result is worse than none
         shutil.rmtree(temporary, ignore_errors=True)
@@ -260,7 +261,7 @@ def write(folder: Path, scenario: Scenario, codec: MediaCodec, passes: Passes, c
 
 
 def write_pictures(folder: Path, scenario: Scenario, playback: Playback) -> None:
-    """Pictures and figures of a run whose tables are written.
+    """The pictures that are kept of a run whose tables are written.
 
     Raises:
         OutputError: If something cannot be written.
@@ -270,7 +271,6 @@ def write_pictures(folder: Path, scenario: Scenario, playback: Playback) -> None
     frames = pd.read_parquet(folder / "frames.parquet")
     (folder / "frames").mkdir()
     results.write_pictures(folder / "frames", playback, frames_to_keep(frames, scenario.output.frames))
-    report.write_figures(folder)
 
 
 def _one_row(scenario: Scenario, codec: MediaCodec, summary: dict[str, float]) -> "pd.DataFrame":

@@ -69,7 +69,7 @@ class Grid:
         tree: What file and overrides say, without the sweep section.
         axes: The varied keys, the one that changes slowest first.
         seeds: Of each combination.
-        pictures: Whether pictures and figures are kept of each cell.
+        pictures: Whether pictures are kept of each cell.
     """
 
     source: Path
@@ -158,7 +158,7 @@ def read(
         overrides: "key=value", as for a run.
         vary: "key=value,value,..."; takes the place of the same key in the file.
         seeds: How many; the first is the scenario's own.
-        pictures: Whether to keep pictures and figures of each cell.
+        pictures: Whether to keep pictures of each cell.
 
     Raises:
         ScenarioError: If anything is wrong with them; cells but the first are not looked at yet.

@@ -37,7 +37,7 @@ class Job:
         cells: In the order in which they share most: see `order`.
         folder: The sweep's folder, absolute.
         device: "auto", "cpu" or "cuda".
-        pictures: Whether pictures and figures are kept.
+        pictures: Whether pictures are kept.
     """
 
     cells: tuple[Cell, ...]

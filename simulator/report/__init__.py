@@ -1,6 +1,7 @@
 """Reports: tables, figures and one page from the files of a run or a sweep; nothing is simulated.
 
     read          a results folder: its tables, its provenance, what is missing
+    labels        values of varied keys in words
     schemes       which varied key is loss, rate, clip or method; two schemes that make a pair
     bootstrap     intervals by resampling clips and seeds
     study         results made ready: sums per cell, conditions by units

@@ -6,6 +6,7 @@ stand side by side: as bands they would overlap and mix their colours into one t
 """
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 MOST_SCHEMES = len(SCHEMES)
 MOST_FACETS = 3
+LINE = 52  # characters of a label that stand side by side under a figure
 
 
 @dataclass(frozen=True)
@@ -91,22 +93,22 @@ def difference_drawings(study: Study, differences: pd.DataFrame) -> list[Drawing
 
 def _difference(study: Study, table: pd.DataFrame, metric: str, rate: str) -> Drawing:
     figure, axes = _new(list(dict.fromkeys(table["scheme"].astype(str))))
-    key, value = study.baseline or ("", "")
+    baseline = study.baseline_words
     at = f", {study.roles.rate} {rate}" if rate else ""
     label = f"{words(metric).split(' (lower')[0]}\nminus baseline"
     if len(study.losses) > 1:
         _lines(axes, table, study.schemes)
-        axes.axhline(0, color=GREY, linewidth=1, linestyle=":", label=f"baseline ({value})")
+        axes.axhline(0, color=GREY, linewidth=1, linestyle=":", label=f"baseline ({baseline})")
         _loss_axis(axes, study.losses)
         axes.set_ylabel(label)
     else:
         _dots(axes, table, study.schemes)
-        axes.axvline(0, color=GREY, linewidth=1, linestyle=":", label=f"baseline ({value})")
+        axes.axvline(0, color=GREY, linewidth=1, linestyle=":", label=f"baseline ({baseline})")
         axes.set_xlabel(label.replace("\n", " "))
     _legend(figure, axes)
     sides = ("below", "above") if len(study.losses) > 1 else ("left of", "right of")
     side = sides[not metric.startswith(LOWER_IS_BETTER)]
-    title = f"{words(metric).split(' (')[0]}: difference from {key} = {value}{at}"
+    title = f"{words(metric).split(' (')[0]}: difference from {baseline}{at}"
     caption = (
         f"Each clip and seed against the same one of the baseline; {side} zero a scheme is better. "
         f"{_interval_words(table)}{_wire_words(study, rate)}{_too_many(study)}"
@@ -180,7 +182,8 @@ def spread_out(values: Sequence[T], most: int) -> list[T]:
 
 
 def _new(labels: Sequence[str]) -> tuple[Figure, Axes]:
-    rows = math.ceil(min(len(labels), MOST_SCHEMES) / _columns(labels))
+    lines = sum(len(textwrap.wrap(label, LINE)) for label in labels[:MOST_SCHEMES])
+    rows = math.ceil(lines / _columns(labels))
     figure = Figure(figsize=(4.2, 2.8 + 0.2 * rows), layout="constrained")
     return figure, figure.subplots()
 
@@ -224,7 +227,7 @@ def _dots(axes: Axes, table: pd.DataFrame, schemes: Sequence[str]) -> None:
         part, look = table[table["scheme"].astype(str) == name].iloc[0], schemes.index(name)
         axes.hlines(row, part["low"], part["high"], color=SCHEMES[look], linewidth=2)
         axes.plot(part["mean"], row, color=SCHEMES[look], marker=MARKERS[look], linestyle="none")
-    axes.set_yticks(range(len(shown)), shown)
+    axes.set_yticks(range(len(shown)), ["\n".join(textwrap.wrap(name, LINE // 2)) for name in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
 
 
@@ -250,7 +253,8 @@ def _percent(axis: Axis, label: str) -> None:
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if labels:
-        figure.legend(handles, labels, loc="outside lower center", ncols=_columns(labels), frameon=False)
+        whole = ["\n".join(textwrap.wrap(label, LINE)) for label in labels]
+        figure.legend(handles, whole, loc="outside lower center", ncols=_columns(labels), frameon=False)
 
 
 def _wire_words(study: Study, rate: str) -> str:

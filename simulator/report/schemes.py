@@ -16,12 +16,12 @@ import pandas as pd
 
 from simulator import units
 from simulator.errors import OutputError
+from simulator.report.labels import labels
 from simulator.report.read import Results
 
 LOSS_KEY = "channel.loss.rate"
 RATE_KEYS = ("codec.bpp", "codec.quality", "codec.kbps", "codec.crf", "codec.ratios")
 CLIP_KEY = "source.frames"
-SPEAKS = ("method", "name", "model", "fec", "interleave")  # keys whose values say enough without the key
 CONDITION = ["scheme", "rate", "loss"]
 
 
@@ -55,9 +55,9 @@ def conditions(results: Results, roles: Roles) -> pd.DataFrame:
         are categories in the order of the sweep, `loss` (share; nan if it does not vary) and `unit`.
     """
     cells = results.cells.copy()
-    cells["scheme"] = _category([_label(row, roles.method) for row in _rows(cells)] if roles.method else _who(results))
     network = [key for key in roles.method if not key.startswith("concealment.")]
-    cells["network"] = _category([_label(row, network) for row in _rows(cells)])
+    cells["scheme"] = _category(_labels(cells, roles.method) if roles.method else _who(results))
+    cells["network"] = _category(_labels(cells, network))
     cells["rate"] = _rates(cells, roles.rate)
     cells["loss"] = [_share(results, value) for value in cells[roles.loss]] if roles.loss else float("nan")
     clips = cells[CLIP_KEY].astype(str) + ", " if CLIP_KEY in cells else ""
@@ -75,17 +75,10 @@ def _who(results: Results) -> list[str]:
     return [f"{first['codec']}, {first['concealment']}"] * len(results.cells)
 
 
-def _label(row: dict[str, object], keys: Sequence[str]) -> str:
-    """The scheme in words: "expected", "vq, expected", "expected, nack true"."""
-    return ", ".join(_part(key, row[key]) for key in keys)
-
-
-def _part(key: str, value: object) -> str:
-    name = key.rsplit(".", 1)[-1]
-    plain = f"{value:g}" if isinstance(value, float) else str(value)
-    if plain == "none":
-        return f"no {'concealment' if key == 'concealment.method' else name}"
-    return plain if name in SPEAKS else f"{name} {plain}"
+def _labels(cells: pd.DataFrame, keys: Sequence[str]) -> list[str]:
+    """Each cell's values of the keys in words: "expected", "vq, expected", "expected, nack"."""
+    spoken = {key: labels(key, cells[key]) for key in keys}
+    return [", ".join(spoken[key][str(row[key])] for key in keys) for row in _rows(cells)]
 
 
 def _rates(cells: pd.DataFrame, key: str | None) -> pd.Categorical:

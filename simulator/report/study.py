@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from simulator import metrics
 from simulator.report import schemes
 from simulator.report.bootstrap import Floats, Sums, draw_weights
+from simulator.report.labels import labels
 from simulator.report.read import Results
 from simulator.report.schemes import CONDITION, Roles
 from simulator.report.style import UNITS
@@ -67,6 +68,14 @@ class Study:
             for each in (float(loss), None):
                 found.setdefault((str(scheme), str(rate), each), place)
         return found
+
+    @property
+    def baseline_words(self) -> str:
+        """The baseline's value in words; none if there is no baseline."""
+        if self.baseline is None:
+            return ""
+        key, value = self.baseline
+        return labels(key, self.cells[key])[value]
 
     @property
     def schemes(self) -> list[str]:

@@ -171,12 +171,12 @@ def test_a_folder_holds_what_is_promised_and_nothing_else(whole: Path) -> None:
         }  # fmt: skip
 
 
-def test_pictures_are_kept_if_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.report.write_figures", lambda folder: [])
+def test_pictures_are_kept_if_asked_for_and_no_figures(tmp_path: Path) -> None:
     made = sweep_grid.read(MAIN, TINY, ["channel.loss.rate=0.5"], pictures=True)
     folder = swept(tmp_path, made).folder
     assert folder.name != f"sweep-{sweep_grid.read(MAIN, TINY, ['channel.loss.rate=0.5']).name()}"
     assert len(list(folder.glob("cells/*/frames/*.png"))) == 3 * 4
+    assert not list(folder.glob("cells/*/figures")), "two seconds a cell, and a report makes them from its files"
 
 
 # What is missing
