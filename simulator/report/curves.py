@@ -242,7 +242,7 @@ def _loss_axis(axes: Axes, losses: Sequence[float]) -> None:
     """With a tick at each loss rate that was run, if they stand apart."""
     if np.diff(losses).min() > 0.06 * (losses[-1] - losses[0]):
         axes.set_xticks(losses)
-    _percent(axes.xaxis, "packets lost (%)")
+    _percent(axes.xaxis, "loss rate set (%)")
 
 
 def _percent(axis: Axis, label: str) -> None:

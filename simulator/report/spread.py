@@ -123,9 +123,8 @@ def _draw(
     if any(shown):
         figure.legend(loc="outside lower center", ncols=min(3, len(shown)), frameon=False)
     title = f"Distribution of the {what}" + (f", {network}" if network else "")
-    medians = "Median: " + "; ".join(
-        f"{label}{', ' * bool(label)}{np.median(values):.3g} ms of {len(values):,}" for label, values in shown.items()
-    )
+    each = (f"{label} {np.median(v):.3g} ms ({len(v):,})".lstrip() for label, v in shown.items())
+    medians = f"Medians (of how many): {', '.join(each)}"
     caption = f"Share {of} that took no longer. {medians}."
     return Drawing(name, title, caption, f"{title}. {medians}.", figure, tuple(cells))
 

@@ -56,7 +56,7 @@ def test_files_of_figures_say_what_made_them(reported: Written, sweep: Path) -> 
     with Image.open(reported.files / "figures" / "quality_psnr_db.png") as picture:
         assert sweep.name in picture.info["Source"] and "seeds 1 to 3" in picture.info["Source"]
     svg = (reported.files / "figures" / "quality_psnr_db.svg").read_text()
-    assert sweep.name in svg and "packets lost (%)" in svg and "PSNR (dB)" in svg
+    assert sweep.name in svg and "loss rate set (%)" in svg and "PSNR (dB)" in svg
 
 
 def test_numbers_lead_to_their_cells_and_these_to_scenario_version_and_model(reported: Written, sweep: Path) -> None:
