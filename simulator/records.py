@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def varied_column(key: str) -> str:
+    """The column that holds a varied key in the tables of a sweep: with a dot, so that it is no column of a run.
+
+    >>> varied_column("channel.loss.rate"), varied_column("codec")
+    ('channel.loss.rate', 'codec.*')
+    """
+    return key if "." in key else f"{key}.*"
+
+
 class PacketRecord(NamedTuple):
     """One packet: a row of the table `packets`; a tuple, for there are many.
 

@@ -18,6 +18,7 @@ from typing import Any
 import simulator
 from simulator import media_loader, own_code, strict_yaml
 from simulator.errors import ScenarioError
+from simulator.records import varied_column
 from simulator.scenario import Scenario, check, digest, hash_of, plain
 from simulator.scenario_file import merge, nested, read_tree
 from simulator.strict_yaml import Node
@@ -38,7 +39,7 @@ class Cell:
     Attributes:
         name: Its folder: 12 hex digits, see the module.
         scenario: What to simulate, seed included.
-        varied: Value of each varied key, as the resolved scenario has it.
+        varied: Value of each varied key, as the resolved scenario has it, by its column in the tables.
         film: Equal for cells that encode the same frames in the same way and judge them alike.
         network: Equal for cells of one film that send it over the same network with the same luck.
     """
@@ -122,7 +123,7 @@ class Grid:
             first = self._scenario(chosen, self.seeds[0])
             values = plain(first)
             common = [hash_of(values), *identity(first), self.pictures]
-            varied = {axis.key: _at(values, axis.key) for axis in self.axes}
+            varied = {varied_column(axis.key): _at(values, axis.key) for axis in self.axes}
             for seed in self.seeds:
                 name = digest([seed, *common])
                 if name in seen:

@@ -37,7 +37,7 @@ def labels(key: str, values: Iterable[object]) -> dict[str, str]:
 
 
 def _name(key: str) -> str:
-    return "concealment" if key == "concealment.method" else key.rpartition(".")[2]
+    return "concealment" if key == "concealment.method" else key.removesuffix(".*").rpartition(".")[2]
 
 
 def _word(key: str, value: str) -> str:
@@ -48,7 +48,7 @@ def _word(key: str, value: str) -> str:
     if low == "true":
         return name
     plain = _short(value)
-    return plain if key.rpartition(".")[2] in SPEAKS else f"{name} {plain}"
+    return plain if name in (*SPEAKS, "concealment") else f"{name} {plain}"
 
 
 def _short(value: str) -> str:
@@ -71,8 +71,9 @@ def _called(key: str, mapping: dict[str, Any], others: Sequence[dict[str, Any]])
     head = _head(mapping)
     alike = [other for other in others if _head(other) == head]
     apart = [name for name in mapping if any(other.get(name) != mapping[name] for other in alike)]
-    parts = [_word(f"{key}.{name}", _text(mapping[name])) for name in apart]
-    return ", ".join([_word(f"{key}.model", head) if head else _name(key), *parts])
+    parts = [_word(name, _text(mapping[name])) for name in apart if name not in HEADS]
+    called = f"no {_name(key)}" if head == "none" else head or _name(key)
+    return ", ".join([called, *parts])
 
 
 def _head(mapping: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ import pyarrow.parquet
 
 from simulator import strict_yaml
 from simulator.errors import OutputError, SimulatorError
+from simulator.records import varied_column
 
 WHO = ("seed", "scenario", "codec", "concealment")
 FRAMES_NEEDED = ("frame", "time_capture_ms", "delay_ms", "frozen", "bpp", "tokens_total", "tokens_missing")
@@ -136,9 +137,10 @@ def _plain(value: Any) -> Any:
 
 
 def _varied(path: Path) -> dict[str, list[Any]]:
-    """The varied keys and their values, in the order of the sweep."""
+    """The columns of the varied keys, and their values, in the order of the sweep."""
     try:
-        return {str(key): list(values) for key, values in strict_yaml.read(path).plain()["sweep"]["vary"].items()}
+        vary = strict_yaml.read(path).plain()["sweep"]["vary"]
+        return {varied_column(str(key)): list(values) for key, values in vary.items()}
     except (SimulatorError, KeyError, TypeError, AttributeError) as error:
         raise _torn(path, error) from error
 
@@ -146,9 +148,8 @@ def _varied(path: Path) -> dict[str, list[Any]]:
 def _cell(folder: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     """The row of one cell, with the values its scenario has for the varied keys."""
     scenario = strict_yaml.parse(_text(folder / "scenario.resolved.yaml"), str(folder)).plain()
-    values = {
-        key: functools.reduce(lambda tree, part: (tree or {}).get(part), key.split("."), scenario) for key in keys
-    }
+    paths = {key: key.removesuffix(".*").split(".") for key in keys}
+    values = {key: functools.reduce(lambda tree, part: (tree or {}).get(part), paths[key], scenario) for key in keys}
     return {**values, "cell": folder.name, **_csv(folder / "summary.csv").iloc[0].to_dict()}
 
 

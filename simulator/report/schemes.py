@@ -16,6 +16,7 @@ import pandas as pd
 
 from simulator import units
 from simulator.errors import OutputError
+from simulator.records import varied_column
 from simulator.report.labels import labels
 from simulator.report.read import Results
 
@@ -107,7 +108,8 @@ def baseline_key(roles: Roles, cells: pd.DataFrame, asked: str | None) -> tuple[
     Args:
         roles: Of the keys.
         cells: The cells.
-        asked: "KEY=VALUE"; default: the first varied method, at the first value of the sweep.
+        asked: "KEY=VALUE", the value as it was given or as figures call it; default: the first varied
+            method, at the first value of the sweep.
 
     Returns:
         None if no method varies, so that there is nothing to compare.
@@ -117,14 +119,16 @@ def baseline_key(roles: Roles, cells: pd.DataFrame, asked: str | None) -> tuple[
     """
     if asked is None:
         return (roles.method[0], str(cells[roles.method[0]].iloc[0])) if roles.method else None
-    key, _, value = asked.partition("=")
+    name, _, value = asked.partition("=")
+    key = varied_column(name)
     if key not in roles.method:
-        known = ", ".join(roles.method) or "none"
+        known = ", ".join(each.removesuffix(".*") for each in roles.method) or "none"
         raise OutputError("--baseline", f"must be KEY=VALUE of a varied method (here: {known})", asked)
-    values = list(dict.fromkeys(cells[key].astype(str)))
-    if value not in values:
-        raise OutputError("--baseline", f"{key} has the values {', '.join(values)} in this sweep", value)
-    return key, value
+    spoken = labels(key, cells[key])
+    found = value if value in spoken else {words: text for text, words in spoken.items()}.get(value)
+    if found is None:
+        raise OutputError("--baseline", f"{name} has the values {', '.join(spoken)} in this sweep", value)
+    return key, found
 
 
 def pairs(roles: Roles, cells: pd.DataFrame, baseline: tuple[str, str] | None) -> dict[str, str]:

@@ -20,6 +20,8 @@ import pytest
 from simulator import cli, progress, run, scenario, sweep, sweep_claims, sweep_grid, sweep_pool, sweep_store, sweep_work
 from simulator.errors import MediaError, PoolError, ScenarioError
 from simulator.media import DecodedFrame, Slice, ToyCodec
+from simulator.report.read import read
+from simulator.report.study import study
 from tests.simulator.small import SCENARIOS, SHORT, lossy
 
 ROOT = Path(__file__).parents[2]
@@ -158,6 +160,20 @@ def test_the_tables_over_all_cells_hold_them_in_order_with_what_varied_first(who
         part = frames[frames["cell"] == cell.name].reset_index(drop=True)
         pd.testing.assert_frame_equal(part[alone.columns], alone)
         assert (part["seed"] == cell.scenario.seed).all()
+
+
+def test_a_whole_section_may_vary(tmp_path: Path) -> None:
+    both = "codec={name: toy},{name: 'tests.simulator.test_sweep:Fragile'}"
+    folder = swept(tmp_path, grid("concealment.method=none", vary=(both,), seeds=2)).folder
+    frames, summary = pd.read_parquet(folder / "sweep.parquet"), pd.read_csv(folder / "summary.csv")
+    assert list(summary.columns[:2]) == list(frames.columns[:2]) == ["codec.*", "cell"]
+    assert [json.loads(value)["name"] for value in summary["codec.*"]] == ["toy"] * 2 + [FRAGILE.partition("=")[2]] * 2
+    assert set(summary["codec"]) == {"toy"} and frames.columns.is_unique
+    known = study(read(folder), "codec=toy")
+    assert known.schemes == ["toy", FRAGILE.partition("=")[2]] and len(known.partners) == 1
+    for name in ("sweep.parquet", "summary.csv"):  # as if it had been stopped
+        (folder / name).unlink()
+    assert study(read(folder)).schemes == known.schemes
 
 
 def test_a_folder_holds_what_is_promised_and_nothing_else(whole: Path) -> None:
