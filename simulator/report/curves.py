@@ -264,7 +264,7 @@ def _wire_words(study: Study, rate: str) -> str:
     sent = bpp.mean()
     if not sent.max() > 1.05 * sent.min():
         return ""
-    return " Bits a pixel on the wire: " + ", ".join(f"{name} {value:.3g}" for name, value in sent.items()) + "."
+    return " Bits a pixel on the wire: " + "; ".join(f"{name}: {value:.3g}" for name, value in sent.items()) + "."
 
 
 def _file(kind: str, metric: str, facet: str) -> str:

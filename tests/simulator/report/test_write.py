@@ -79,7 +79,7 @@ def test_what_codecs_sent_is_said_where_it_differs(sweep: Path, tmp_path: Path) 
     frames.loc[frames["concealment"] == "none", "bpp"] *= 2
     records.write_parquet(frames, copy / "sweep.parquet")
     said = [d.caption for d in drawings(copy) if d.name.startswith(("quality", "difference"))]
-    assert said and all("Bits a pixel on the wire: no concealment " in caption for caption in said)
+    assert said and all("Bits a pixel on the wire: no concealment: " in caption for caption in said)
 
 
 def drawings(folder: Path) -> list[Drawing]:
