@@ -27,11 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec import entropy, granularity_map, interleave
-from codec.books import book_of_block, check_codes
+from codec.books import check_codes
 from codec.config import BLOCK
 from codec.entropy import Tables
 from codec.errors import BitstreamError, RequestError
-from codec.payload import Context, declared_kinds, payload_size
+from codec.payload import Context, declared_kinds
 from codec.slices import CHECKSUM, MAX_SLICES, Flags, Place, check_length, decode_slice, encode_slice, flags_size
 from codec.tokens import Part, Tokens, merge, select
 
@@ -200,16 +200,6 @@ def relative_lengths(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
 def _length_bytes(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     """Bytes that `_pack_length` takes."""
     return 1 + np.searchsorted([1 << 7, 1 << 14, 1 << 21], numbers, side="right")
-
-
-def payload_sizes(
-    tokens: Tokens, count: int, interleave_method: str, entropy_model: str, tables: Tables
-) -> NDArray[np.int64]:
-    """Bytes of each payload that `encode_slices` would write, int64 [count]."""
-    model, mixed = tables.on_the_wire(entropy_model), bool(tokens.level.any())
-    book = book_of_block(tokens.grid, tokens.books)
-    parts = [select(tokens, blocks) for blocks in interleave.partition(tokens.grid, count, interleave_method)]
-    return np.array([payload_size(part, tokens.grid, book[part.blocks], mixed, model, tables) for part in parts])
 
 
 def overhead_bytes(payloads: NDArray[np.int64], cut: NDArray[np.bool_], file: bool) -> NDArray[np.int64]:

@@ -23,11 +23,13 @@ from codec.quadtree import starts
 from codec.tokens import cell_at
 
 PASSES = 5
+PATTERN = np.array([0, 4, 2, 4, 4, 3, 4, 3, 2, 4, 1, 4, 4, 3, 4, 3])  # of 4x4 places, again and again
 REACH = 2  # of the window, in places
 NEARNESS = {1: 4, 2: 2, 4: 1, 5: 1, 8: 1}  # weight for each squared distance
 OFFSETS = [(dy, dx) for dy in range(-REACH, REACH + 1) for dx in range(-REACH, REACH + 1) if dy or dx]
-WINDOW = {weight: [d for d in OFFSETS if NEARNESS[d[0] ** 2 + d[1] ** 2] == weight] for weight in (4, 2, 1)}
-MOST_WEIGHT = sum(weight * len(places) for weight, places in WINDOW.items())  # 40
+WEIGHTS = np.array([NEARNESS[dy**2 + dx**2] for dy, dx in OFFSETS])
+MOST_WEIGHT = int(WEIGHTS.sum())  # 40
+FEW = 1024  # tokens that are looked up in one array operation; more, and memory is the bottleneck
 
 Values = Callable[[int], NDArray[Any]]  # level of a canvas -> what tokens are there
 
@@ -48,9 +50,23 @@ def passes(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.int64]:
     >>> passes(np.array([0, 2, 0, 1, 0]), np.array([0, 2, 2, 1, 1])).tolist()
     [0, 1, 2, 3, 4]
     """
-    half_row, half_col = row >> 1, col >> 1
-    even = np.where((half_row + half_col) & 1, 2, half_row & 1)
-    return np.where((row + col) & 1, 4, np.where(row & 1, 3, even))
+    found: NDArray[np.int64] = PATTERN[(row & 3) << 2 | col & 3]
+    return found
+
+
+def _earlier() -> NDArray[np.bool_]:
+    """Which places of the window are of an earlier pass, bool [24, 5]: the same around all places of a pass."""
+    rows, cols = np.divmod([PATTERN.tolist().index(number) for number in range(PASSES)], 4)
+    dy, dx = np.array(OFFSETS).T
+    return passes(rows + dy[:, None], cols + dx[:, None]) < np.arange(PASSES)
+
+
+EARLIER = _earlier()
+
+
+def offsets(width: int) -> NDArray[np.int64]:
+    """The places of the window from its upper left corner, int64 [24], on a canvas of this width."""
+    return np.array([(dy + REACH) * width + dx + REACH for dy, dx in OFFSETS])
 
 
 def stages(grid: tuple[int, int], blocks: NDArray[np.int64], level: NDArray[np.uint8]) -> Iterator[Stage]:
@@ -65,9 +81,10 @@ def stages(grid: tuple[int, int], blocks: NDArray[np.int64], level: NDArray[np.u
     row, col = cell_at(16 * blocks[block] + cell, level, grid[1])
     key = (PASSES * level + passes(row, col)).astype(np.uint8)
     order = np.argsort(key, kind="stable")
-    ends = np.cumsum(np.bincount(key, minlength=LEVELS * PASSES))
-    for number, at in enumerate(np.split(order, ends[:-1])):
-        if len(at):
+    ends = np.cumsum(np.bincount(key, minlength=LEVELS * PASSES)).tolist()
+    for number, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        if start < end:
+            at = order[start:end]
             yield Stage(at, *divmod(number, PASSES), row[at], col[at])
 
 
@@ -85,16 +102,23 @@ class Canvases:
         self._width = [(grid[1] << level) + 2 * REACH for level in range(LEVELS)]
         sizes = {level: ((grid[0] << level) + 2 * REACH) * self._width[level] for level in levels}
         self._maps = {level: np.zeros((size, *channels), dtype) for level, size in sizes.items()}
+        self._first = min(levels, default=0)
+        self._offsets = {level: offsets(self._width[level]) for level in levels}
 
     def around(self, stage: Stage) -> NDArray[Any]:
         """Weighted sums around the tokens of a stage, [m, ...]."""
-        width, canvas = self._width[stage.level], self._maps[stage.level]
-        corner = stage.row * width + stage.col  # of the window
+        canvas = self._maps[stage.level]
+        corner = stage.row * self._width[stage.level] + stage.col  # of the window
+        seen = slice(None) if stage.level > self._first else EARLIER[:, stage.number]  # else the place holds 0
+        places, weights = self._offsets[stage.level][seen], WEIGHTS[seen]
+        if canvas.ndim == 1 and len(corner) < FEW:
+            sums: NDArray[Any] = np.einsum("i,ij", weights, canvas.take(places[:, None] + corner, mode="clip"))
+            return sums
         total = np.zeros((len(corner), *canvas.shape[1:]), canvas.dtype)
-        for weight, places in WINDOW.items():
+        for weight in (4, 2, 1):
             ring = np.zeros_like(total)
-            for dy, dx in places:
-                ring += canvas[(dy + REACH) * width + dx + REACH :].take(corner, axis=0, mode="clip")
+            for place in places[weights == weight].tolist():
+                ring += canvas[place:].take(corner, axis=0, mode="clip")
             total += weight * ring
         return total
 
