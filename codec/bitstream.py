@@ -33,7 +33,7 @@ from codec.entropy import Tables
 from codec.errors import BitstreamError, RequestError
 from codec.payload import Context, declared_kinds
 from codec.slices import CHECKSUM, MAX_SLICES, Flags, Place, check_length, decode_slice, encode_slice, flags_size
-from codec.tokens import Part, Tokens, merge, select
+from codec.tokens import Part, Tokens, deal, merge
 
 MIN_SIDE, MAX_SIDE = BLOCK, 16384  # 16384: the counts in a payload stay within the coder's 24 bits
 HEADER = struct.Struct(">2sBBHH2sB")
@@ -107,8 +107,7 @@ def encode_slices(
     check_codes(tokens, tables.codes)
     flags = Flags(tables.on_the_wire(entropy_model), bool(tokens.level.any()), interleave_method, tokens.books)
     slices = []
-    for index, blocks in enumerate(interleave.partition(tokens.grid, count, interleave_method)):
-        part = select(tokens, blocks)
+    for index, part in enumerate(deal(tokens, interleave.partition(tokens.grid, count, interleave_method))):
         data = encode_slice(part, flags, Place(index, count, tokens.grid, model_hash), tables, context)
         slices.append(TokenSlice(index, count, len(part.level), data))
     return slices

@@ -304,6 +304,15 @@ class SymbolReader:
         """
         return self._decode(model, count)
 
+    def read_runs(self, counts: Sequence[int], models: Sequence[Any]) -> NDArray[np.int32]:
+        """The next symbols, so many of each model, at least one in all.
+
+        Raises:
+            BitstreamError: If no sequence of symbols has these bytes.
+        """
+        decode = self._decode
+        return np.concatenate([decode(model, count) for count, model in zip(counts, models, strict=True)])
+
     def read_rows(self, weights: NDArray[np.int64]) -> NDArray[np.int32]:
         """The next symbols, int32 [M], each with integer weights of its own, [M, K].
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from codec.config import LEVELS
 from codec.entropy import TOTAL_BITS, UNIT_BITS, SymbolReader, SymbolWriter, categorical
 from codec.errors import CheckpointError
-from codec.neighbours import MOST_WEIGHT, PASSES, Canvases, Stage, stages
+from codec.neighbours import MANY, MOST_WEIGHT, PASSES, Canvases, Stage, stages
 from codec.tokens import Known
 
 DIMENSIONS = 4  # of a point
@@ -98,12 +98,13 @@ class Rows:
         self._models += [None] * len(classes)
         self.row[classes] = np.arange(start, end)  # last: who sees a place finds its table
 
-    def model(self, one: int) -> Any:
-        """The coder's model of a class."""
-        place = self.row[one]
-        if self._models[place] is None:
-            self._models[place] = categorical(np.diff(self.below[place]))
-        return self._models[place]
+    def models(self, classes: NDArray[np.int64]) -> list[Any]:
+        """The coder's models of some classes."""
+        places = self.row[classes].tolist()
+        for place in places:
+            if self._models[place] is None:
+                self._models[place] = categorical(np.diff(self.below[place]))
+        return [self._models[place] for place in places]
 
 
 def _with_room(rows: NDArray[np.int32], count: int) -> NDArray[np.int32]:
@@ -164,13 +165,26 @@ class NeighbourTables:
         """Append the tokens of a level, [m] of each, pass by pass; returns their cost."""
         classes = classes_of(level, number, sums)
         order = _order(level, number, book, classes)  # first, so that each table is looked up in a row
-        classes, index, book, total = classes[order], index[order], book[order], 0
-        spans = np.empty((3, len(index)), np.int32)
+        parts = (order[start : start + MANY] for start in range(0, len(order), MANY))
+        return sum(self._write_some(writer, level, book[some], classes[some], index[some]) for some in parts)
+
+    def _write_some(
+        self,
+        writer: SymbolWriter,
+        level: int,
+        book: NDArray[np.uint8],
+        classes: NDArray[np.int64],
+        index: NDArray[np.int32],
+    ) -> int:
+        """Append tokens of a level as they come; returns their cost."""
+        spans, total = np.empty((3, len(index)), np.int32), 0
         for one, mine in _by_book(book):
-            rows = self._rows_of(level, one, classes[mine])
-            row, sent = rows.row[classes[mine]], index[mine]
-            total += int(rows.cost[row, sent].sum())
-            spans[:, mine] = rows.below[row, sent], rows.below[row, sent + 1], rows.below[row, -1]
+            rows, codes = self._rows_of(level, one, classes[mine]), self._codes >> one
+            row, below = rows.row[classes[mine]], rows.below.ravel()
+            total += int(rows.cost.ravel().take(row * codes + index[mine]).sum())
+            first = row * (codes + 1)
+            at = first + index[mine]
+            spans[:, mine] = below.take(at), below.take(at + 1), below.take(first + codes)
         writer.write_spans(index, self._codes >> book.astype(np.int32), *spans)
         return total
 
@@ -185,9 +199,8 @@ class NeighbourTables:
             classes = classes_of(stage.level, stage.number, sums)
             for book, mine in _by_book(known.book[stage.at]):
                 rows = self._rows_of(stage.level, book, classes[mine])
-                order, runs = _runs(classes[mine])
-                found = [reader.read(count, rows.model(one)) for count, one in runs]
-                index[stage.at[mine][order]] = np.concatenate(found)
+                order, counts, some = _runs(classes[mine])
+                index[stage.at[mine][order]] = reader.read_runs(counts, rows.models(some))
         return index
 
     def costs(
@@ -239,6 +252,10 @@ def classes_of(level: int, number: NDArray[np.int64] | int, sums: NDArray[np.int
 
     0 if nothing is known, else 1 + sureness and cell as one number.
     """
+    if len(sums) > MANY:
+        cuts = range(MANY, len(sums), MANY)
+        numbers = np.broadcast_to(number, len(sums))
+        return np.concatenate([classes_of(level, *both) for both in zip(np.split(numbers, cuts), np.split(sums, cuts))])
     weight = sums & FIELD_MASK
     cells = CELLS[level].take(sums >> FIELDS & FIELD_MASK | weight << FIELD).astype(np.int64)
     side = SIDE[level]
@@ -264,14 +281,13 @@ def _order(
     return np.argsort(key.astype(np.uint16), kind="stable")
 
 
-def _runs(classes: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
+def _runs(classes: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[int], NDArray[np.int64]]:
     """Tokens sorted by class: their order, and of each run of one class how many they are and the class."""
-    short = classes.astype(np.uint16)
-    order = np.argsort(short, kind="stable")
-    ascending = short[order]
-    starts = np.flatnonzero(np.diff(ascending, prepend=-1))
-    counts = np.diff(starts, append=len(short))
-    return order, list(zip(counts.tolist(), ascending[starts].tolist(), strict=True))
+    order = np.argsort(classes.astype(np.uint16), kind="stable")
+    ascending = classes[order]
+    last = np.append(np.flatnonzero(ascending[1:] != ascending[:-1]), len(classes) - 1)
+    ends = (last + 1).tolist()
+    return order, [end - start for start, end in zip([0, *ends], ends, strict=False)], ascending[last]
 
 
 def sureness_of(level: int, number: int, weight: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.config import LEVELS
-from codec.quadtree import starts
+from codec.quadtree import CELLS, starts
 from codec.tokens import cell_at
 
 PASSES = 5
@@ -29,7 +29,8 @@ NEARNESS = {1: 4, 2: 2, 4: 1, 5: 1, 8: 1}  # weight for each squared distance
 OFFSETS = [(dy, dx) for dy in range(-REACH, REACH + 1) for dx in range(-REACH, REACH + 1) if dy or dx]
 WEIGHTS = np.array([NEARNESS[dy**2 + dx**2] for dy, dx in OFFSETS])
 MOST_WEIGHT = int(WEIGHTS.sum())  # 40
-FEW = 1024  # tokens that are looked up in one array operation; more, and memory is the bottleneck
+FEW = 1024  # tokens whose windows are looked up in one array operation: more, and memory is the bottleneck
+MANY = 8192  # tokens that are worked on together, for the same reason
 
 Values = Callable[[int], NDArray[Any]]  # level of a canvas -> what tokens are there
 
@@ -77,15 +78,31 @@ def stages(grid: tuple[int, int], blocks: NDArray[np.int64], level: NDArray[np.u
         blocks: int64, ascending raster numbers of the slice's blocks.
         level: uint8 [M], quad-trees of these blocks one after another.
     """
-    block, cell = np.divmod(starts(level), 16)
-    row, col = cell_at(16 * blocks[block] + cell, level, grid[1])
-    key = (PASSES * level + passes(row, col)).astype(np.uint8)
+    before = starts(level)
+    row, col = cell_at(CELLS * blocks[before // CELLS] + (before & CELLS - 1), level, grid[1])
+    key = passes(row, col).astype(np.uint8) + PASSES * level
     order = np.argsort(key, kind="stable")
     ends = np.cumsum(np.bincount(key, minlength=LEVELS * PASSES)).tolist()
     for number, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
         if start < end:
             at = order[start:end]
             yield Stage(at, *divmod(number, PASSES), row[at], col[at])
+
+
+def _summed(
+    canvas: NDArray[Any], corner: NDArray[np.int64], places: NDArray[np.int64], weights: NDArray[np.int64]
+) -> NDArray[Any]:
+    """Weighted sums of a canvas [n, ...] at these places of the windows with these corners, [m, ...]."""
+    if canvas.ndim == 1 and len(corner) < FEW:
+        sums: NDArray[Any] = np.einsum("i,ij", weights, canvas.take(places[:, None] + corner, mode="clip"))
+        return sums
+    total = np.zeros((len(corner), *canvas.shape[1:]), canvas.dtype)
+    for weight in np.unique(weights).tolist():
+        ring = np.zeros_like(total)
+        for place in places[weights == weight].tolist():
+            ring += canvas[place:].take(corner, axis=0, mode="clip")
+        total += weight * ring
+    return total
 
 
 class Canvases:
@@ -111,16 +128,8 @@ class Canvases:
         corner = stage.row * self._width[stage.level] + stage.col  # of the window
         seen = slice(None) if stage.level > self._first else EARLIER[:, stage.number]  # else the place holds 0
         places, weights = self._offsets[stage.level][seen], WEIGHTS[seen]
-        if canvas.ndim == 1 and len(corner) < FEW:
-            sums: NDArray[Any] = np.einsum("i,ij", weights, canvas.take(places[:, None] + corner, mode="clip"))
-            return sums
-        total = np.zeros((len(corner), *canvas.shape[1:]), canvas.dtype)
-        for weight in (4, 2, 1):
-            ring = np.zeros_like(total)
-            for place in places[weights == weight].tolist():
-                ring += canvas[place:].take(corner, axis=0, mode="clip")
-            total += weight * ring
-        return total
+        parts = range(0, len(corner), MANY)
+        return np.concatenate([_summed(canvas, corner[start : start + MANY], places, weights) for start in parts])
 
     def put(self, stage: Stage, values: Values) -> None:
         """Enter the tokens of a stage, enlarged where the canvas is finer; values [m, ...] for each canvas."""
