@@ -255,7 +255,8 @@ def classes_of(level: int, number: NDArray[np.int64] | int, sums: NDArray[np.int
     if len(sums) > MANY:
         cuts = range(MANY, len(sums), MANY)
         numbers = np.broadcast_to(number, len(sums))
-        return np.concatenate([classes_of(level, *both) for both in zip(np.split(numbers, cuts), np.split(sums, cuts))])
+        parts = zip(np.split(numbers, cuts), np.split(sums, cuts), strict=True)
+        return np.concatenate([classes_of(level, *part) for part in parts])
     weight = sums & FIELD_MASK
     cells = CELLS[level].take(sums >> FIELDS & FIELD_MASK | weight << FIELD).astype(np.int64)
     side = SIDE[level]
