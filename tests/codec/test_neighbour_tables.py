@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codec import neighbour_sizes
+from codec import neighbour_sizes, neighbour_tables, neighbours
 from codec.bitstream import assemble, encode_slices, read_vqs, write_vqs
 from codec.books import book_of_block
 from codec.entropy import LEAST_BITS, SymbolReader
@@ -71,6 +71,17 @@ def test_slices_weighed_one_after_another_weigh_the_same(monkeypatch: pytest.Mon
     monkeypatch.setattr(neighbour_sizes, "MOST_PLACES", 300)
     apart = sizes_of(tokens, 5, "low_discrepancy").payloads(quarters_of(tokens), tokens.books)
     assert together is not None and apart is not None and together.tolist() == apart.tolist()
+
+
+@pytest.mark.parametrize("few", [0, 1024])
+def test_tokens_coded_some_at_a_time_give_the_same_bytes(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = random_tokens((9, 11), books=Books(1, 99))
+    together = encode_slices(tokens, 2, "low_discrepancy", "static", NEAR, HASH)
+    for module in (neighbours, neighbour_tables):
+        monkeypatch.setattr(module, "MANY", 7)
+    monkeypatch.setattr(neighbours, "FEW", few)
+    assert encode_slices(tokens, 2, "low_discrepancy", "static", NEAR, HASH) == together
+    assert assemble((9, 11), together, NEAR, HASH) == (tokens, 0)
 
 
 def test_what_weighs_more_than_a_limit_is_not_weighed_to_the_end() -> None:
