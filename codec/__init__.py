@@ -21,6 +21,7 @@ interleave    which block travels in which slice
 entropy       symbols <-> bytes
 neighbours    what is known around a token when its turn comes
 neighbour_tables  probabilities chosen by it
+neighbour_sizes  what all that may be sent costs with these
 granularity_map  which blocks are split, as symbols
 payload       granularity and indices of some blocks <-> bytes
 context_model  the masked transformer as a distribution for each token of a slice

@@ -27,13 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec import entropy, granularity_map, interleave
-from codec.books import book_of_block, check_codes
+from codec.books import check_codes
 from codec.config import BLOCK
 from codec.entropy import Tables
 from codec.errors import BitstreamError, RequestError
-from codec.payload import Context, declared_kinds, payload_size
+from codec.payload import Context, declared_kinds
 from codec.slices import CHECKSUM, MAX_SLICES, Flags, Place, check_length, decode_slice, encode_slice, flags_size
-from codec.tokens import Part, Tokens, merge, select
+from codec.tokens import Part, Tokens, deal, merge
 
 MIN_SIDE, MAX_SIDE = BLOCK, 16384  # 16384: the counts in a payload stay within the coder's 24 bits
 HEADER = struct.Struct(">2sBBHH2sB")
@@ -107,8 +107,7 @@ def encode_slices(
     check_codes(tokens, tables.codes)
     flags = Flags(tables.on_the_wire(entropy_model), bool(tokens.level.any()), interleave_method, tokens.books)
     slices = []
-    for index, blocks in enumerate(interleave.partition(tokens.grid, count, interleave_method)):
-        part = select(tokens, blocks)
+    for index, part in enumerate(deal(tokens, interleave.partition(tokens.grid, count, interleave_method))):
         data = encode_slice(part, flags, Place(index, count, tokens.grid, model_hash), tables, context)
         slices.append(TokenSlice(index, count, len(part.level), data))
     return slices
@@ -200,16 +199,6 @@ def relative_lengths(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
 def _length_bytes(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     """Bytes that `_pack_length` takes."""
     return 1 + np.searchsorted([1 << 7, 1 << 14, 1 << 21], numbers, side="right")
-
-
-def payload_sizes(
-    tokens: Tokens, count: int, interleave_method: str, entropy_model: str, tables: Tables
-) -> NDArray[np.int64]:
-    """Bytes of each payload that `encode_slices` would write, int64 [count]."""
-    model, mixed = tables.on_the_wire(entropy_model), bool(tokens.level.any())
-    book = book_of_block(tokens.grid, tokens.books)
-    parts = [select(tokens, blocks) for blocks in interleave.partition(tokens.grid, count, interleave_method)]
-    return np.array([payload_size(part, tokens.grid, book[part.blocks], mixed, model, tables) for part in parts])
 
 
 def overhead_bytes(payloads: NDArray[np.int64], cut: NDArray[np.bool_], file: bool) -> NDArray[np.int64]:

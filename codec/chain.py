@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codec import granularity_map
-from codec.entropy import size_bytes
 from codec.granularity_map import KINDS
+from codec.payload import payload_bytes
 
 Weigh = Callable[[NDArray[np.int64]], NDArray[np.int64]]  # steps [S] -> bytes [S]
+SizeOf = Callable[[int, float], float]  # a step and a limit -> bytes, or infinity where these are above the limit
 
 STRIDE = 64  # steps between those that the first look weighs
 COLUMNS = KINDS + 1  # of a state: blocks of each kind, then the cost of their indices
@@ -59,18 +59,7 @@ class Chain:
     def payloads(self, steps: NDArray[np.int64]) -> NDArray[np.int64]:
         """Bytes of each slice's payload at some steps, ascending [S]: int64 [S, slices]."""
         states = self.states(steps)
-        counts, cost = states[..., :KINDS], states[..., KINDS]
-        symbols = (counts * (1 + 3 * np.arange(KINDS))).sum(-1)  # the tokens
-        if self.mixed:
-            mixed = (steps > 0)[:, None]
-            map_cost, map_symbols = granularity_map.cost(counts)
-            cost, symbols = cost + mixed * map_cost, symbols + mixed * map_symbols
-        return size_bytes(cost, symbols)
-
-
-def size_at(weigh: Weigh, step: int) -> int:
-    """Bytes of one step."""
-    return int(weigh(np.full(1, step))[0])
+        return payload_bytes(states[..., :KINDS], states[..., KINDS], (steps > 0)[:, None] & self.mixed)
 
 
 def largest_fit(last: int, limit_bytes: float, weigh: Weigh) -> int | None:
@@ -96,19 +85,19 @@ def largest_fit(last: int, limit_bytes: float, weigh: Weigh) -> int | None:
     return int(steps[len(steps) - 1 - sizes[::-1].argmax()])
 
 
-def bisect_fit(last: int, limit_bytes: float, weigh: Weigh) -> int | None:
+def bisect_fit(last: int, limit_bytes: float, size_of: SizeOf) -> int | None:
     """Like `largest_fit`, with some ten steps weighed, one by one: for sizes that are dear to know.
 
     Of the steps weighed that fit, the one with the most bytes. Still, a larger limit never gives fewer: two
     searches weigh the same steps until one of these fits the larger limit alone.
     """
-    size = size_at(weigh, 0)
+    size = size_of(0, limit_bytes)
     if size > limit_bytes:
         return None
     best, low, high = 0, 1, last
     while low <= high and size < int(limit_bytes):  # more bytes than these there are not to be had
         middle = (low + high) // 2
-        found = size_at(weigh, middle)
+        found = size_of(middle, limit_bytes)
         if found <= limit_bytes:
             low = middle + 1
             if found >= size:

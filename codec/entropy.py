@@ -33,6 +33,7 @@ MOST_SURE = 15 / 16  # no token of `context` is taken for surer
 MAX_CODES_BITS = 15  # log2 K has four bits on the wire
 WORD_BYTES = 4  # constriction's output comes in words of 32 bits
 STATE_BYTES = 8  # and its interval is two words wide
+SPAN = 1 << 24  # the coder's unit of probability is 1 / SPAN
 UNIT_BITS = 16  # a cost of 2^16 is one bit
 
 NOTHING = np.zeros(0, np.int64)
@@ -107,8 +108,18 @@ class ByNeighbours(Protocol):
     def read(self, reader: "SymbolReader", known: Known) -> NDArray[np.int32]:
         """Inverse of `write`."""
 
-    def cost(self, known: Known, index: NDArray[np.int32]) -> int:
-        """Cost of all indices in units of 2^-16 bits."""
+    def points(self, canvas: int, level: int, book: NDArray[np.uint8], index: NDArray[Any]) -> NDArray[np.int64]:
+        """What indices of a level stand for on the canvas of a level, packed, int64 [m]."""
+
+    def costs(
+        self,
+        level: int,
+        number: NDArray[np.int64],
+        book: NDArray[np.uint8],
+        sums: NDArray[np.int64],
+        index: NDArray[Any],
+    ) -> NDArray[np.int64]:
+        """Cost of each token of a level, [m] of each: pass, book, sums around it, index; in units of 2^-16 bits."""
 
 
 class Tables:
@@ -221,6 +232,37 @@ class SymbolWriter:
         """Append symbols [M], each with integer weights of its own, [M, K]."""
         self._coder.encode(symbols, ROWS, weights.astype(np.float32))
 
+    def write_spans(
+        self,
+        symbols: NDArray[np.int32],
+        codes: NDArray[np.int32],
+        below: NDArray[np.int32],
+        upto: NDArray[np.int32],
+        total: NDArray[np.int32],
+    ) -> None:
+        """Append symbols, each of a model of its own: the bytes that `write` gives with `categorical`, in one call.
+
+        In the coder's models symbol s of K has the share from floor(below (2^24 - K) / total) + s on, of 2^24, in
+        single precision. Here each has a model of three symbols, with the same share for one of them: what comes
+        before it, itself, what comes after it (if it is the first, or the last, it takes that place).
+
+        Args:
+            symbols: int32 [m].
+            codes: int32 [m], K of each model.
+            below: int32 [m], sum of the integer weights before the symbol.
+            upto: int32 [m], the same with its own.
+            total: int32 [m], of all weights.
+        """
+        scale = (SPAN - codes).astype(np.float32) / total.astype(np.float32)
+        start = (below.astype(np.float32) * scale).astype(np.int32) + symbols
+        end = (upto.astype(np.float32) * scale).astype(np.int32) + symbols + 1
+        first, last = symbols == 0, symbols == codes - 1
+        models = np.empty((len(symbols), 3), np.float32)
+        models[:, 0] = before = np.where(first, end, start) - 1 - last
+        models[:, 1] = own = np.where(first | last, 0, end - start - 1)
+        models[:, 2] = SPAN - 3 - before - own
+        self._coder.encode(last.astype(np.int32) - first + 1, ROWS, models)
+
     def getvalue(self) -> bytes:
         """The bytes of all symbols so far.
 
@@ -261,6 +303,15 @@ class SymbolReader:
             BitstreamError: If no sequence of symbols has these bytes.
         """
         return self._decode(model, count)
+
+    def read_runs(self, counts: Sequence[int], models: Sequence[Any]) -> NDArray[np.int32]:
+        """The next symbols, so many of each model, at least one in all.
+
+        Raises:
+            BitstreamError: If no sequence of symbols has these bytes.
+        """
+        decode = self._decode
+        return np.concatenate([decode(model, count) for count, model in zip(counts, models, strict=True)])
 
     def read_rows(self, weights: NDArray[np.int64]) -> NDArray[np.int32]:
         """The next symbols, int32 [M], each with integer weights of its own, [M, K].

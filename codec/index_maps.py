@@ -16,7 +16,7 @@ from codec.codebook import SubCodebook, nearest
 from codec.config import BLOCK, LEVELS
 from codec.granularity import density, flat_blocks, grey, is_flat
 from codec.quantizer import Quantizer
-from codec.rate import Allocation, Candidates, Finer, tokens_of
+from codec.rate import Allocation, Candidates, Densities, tokens_of
 from codec.tokens import Tokens
 
 SHOWN = 0.02  # a codebook shows a flat picture if its squared distance to the features is no more above that of book 0
@@ -50,7 +50,7 @@ class IndexMaps:
         """What may be sent of the frame uint8 [H, W, 3], sides multiples of 16, whose features these are."""
         coarse = [self.index(0, book) for book in range(1 + len(self._books))]
         flat = is_flat(frame)
-        return Candidates(coarse, lambda: self._finer(frame), flat, self._enough() if flat else 0)
+        return Candidates(coarse, self.index, lambda: _densities(frame), flat, self._enough() if flat else 0)
 
     def tokens(self, choice: Allocation) -> Tokens:
         """The tokens of an allocation."""
@@ -60,11 +60,6 @@ class IndexMaps:
         finer = [self.index(level) if (choice.quarters == level).any() else nothing[level] for level in (1, 2)]
         return tokens_of(lambda book: self.index(0, book), finer, choice)
 
-    def _finer(self, frame: NDArray[np.uint8]) -> Finer:
-        luma = grey(frame)
-        blocks = density(luma, BLOCK)
-        return Finer(self.index(1), self.index(2), blocks, density(luma, BLOCK // 2), flat_blocks(frame))
-
     def _enough(self) -> int:
         """The book of fewest codewords that come about as close to the coarse features as the full codebook."""
         z = self._features[0].permute(1, 2, 0)
@@ -73,3 +68,8 @@ class IndexMaps:
             sent = words[torch.from_numpy(self.index(0, book)).to(words.device)]
             gaps.append(float((z - sent).square().sum(-1).mean()))
         return max(book for book, gap in enumerate(gaps) if gap <= gaps[0] + SHOWN)
+
+
+def _densities(frame: NDArray[np.uint8]) -> Densities:
+    luma = grey(frame)
+    return Densities(density(luma, BLOCK), density(luma, BLOCK // 2), flat_blocks(frame))

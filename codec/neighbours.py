@@ -19,15 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.config import LEVELS
-from codec.quadtree import starts
+from codec.quadtree import CELLS, starts
 from codec.tokens import cell_at
 
 PASSES = 5
+PATTERN = np.array([0, 4, 2, 4, 4, 3, 4, 3, 2, 4, 1, 4, 4, 3, 4, 3])  # of 4x4 places, again and again
 REACH = 2  # of the window, in places
 NEARNESS = {1: 4, 2: 2, 4: 1, 5: 1, 8: 1}  # weight for each squared distance
 OFFSETS = [(dy, dx) for dy in range(-REACH, REACH + 1) for dx in range(-REACH, REACH + 1) if dy or dx]
-WINDOW = {weight: [d for d in OFFSETS if NEARNESS[d[0] ** 2 + d[1] ** 2] == weight] for weight in (4, 2, 1)}
-MOST_WEIGHT = sum(weight * len(places) for weight, places in WINDOW.items())  # 40
+WEIGHTS = np.array([NEARNESS[dy**2 + dx**2] for dy, dx in OFFSETS])
+MOST_WEIGHT = int(WEIGHTS.sum())  # 40
+FEW = 1024  # tokens whose windows are looked up in one array operation: more, and memory is the bottleneck
+MANY = 8192  # tokens that are worked on together, for the same reason
 
 Values = Callable[[int], NDArray[Any]]  # level of a canvas -> what tokens are there
 
@@ -48,9 +51,23 @@ def passes(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.int64]:
     >>> passes(np.array([0, 2, 0, 1, 0]), np.array([0, 2, 2, 1, 1])).tolist()
     [0, 1, 2, 3, 4]
     """
-    half_row, half_col = row >> 1, col >> 1
-    even = np.where((half_row + half_col) & 1, 2, half_row & 1)
-    return np.where((row + col) & 1, 4, np.where(row & 1, 3, even))
+    found: NDArray[np.int64] = PATTERN[(row & 3) << 2 | col & 3]
+    return found
+
+
+def _earlier() -> NDArray[np.bool_]:
+    """Which places of the window are of an earlier pass, bool [24, 5]: the same around all places of a pass."""
+    rows, cols = np.divmod([PATTERN.tolist().index(number) for number in range(PASSES)], 4)
+    dy, dx = np.array(OFFSETS).T
+    return passes(rows + dy[:, None], cols + dx[:, None]) < np.arange(PASSES)
+
+
+EARLIER = _earlier()
+
+
+def offsets(width: int) -> NDArray[np.int64]:
+    """The places of the window from its upper left corner, int64 [24], on a canvas of this width."""
+    return np.array([(dy + REACH) * width + dx + REACH for dy, dx in OFFSETS])
 
 
 def stages(grid: tuple[int, int], blocks: NDArray[np.int64], level: NDArray[np.uint8]) -> Iterator[Stage]:
@@ -61,14 +78,31 @@ def stages(grid: tuple[int, int], blocks: NDArray[np.int64], level: NDArray[np.u
         blocks: int64, ascending raster numbers of the slice's blocks.
         level: uint8 [M], quad-trees of these blocks one after another.
     """
-    block, cell = np.divmod(starts(level), 16)
-    row, col = cell_at(16 * blocks[block] + cell, level, grid[1])
-    key = (PASSES * level + passes(row, col)).astype(np.uint8)
+    before = starts(level)
+    row, col = cell_at(CELLS * blocks[before // CELLS] + (before & CELLS - 1), level, grid[1])
+    key = passes(row, col).astype(np.uint8) + PASSES * level
     order = np.argsort(key, kind="stable")
-    ends = np.cumsum(np.bincount(key, minlength=LEVELS * PASSES))
-    for number, at in enumerate(np.split(order, ends[:-1])):
-        if len(at):
+    ends = np.cumsum(np.bincount(key, minlength=LEVELS * PASSES)).tolist()
+    for number, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        if start < end:
+            at = order[start:end]
             yield Stage(at, *divmod(number, PASSES), row[at], col[at])
+
+
+def _summed(
+    canvas: NDArray[Any], corner: NDArray[np.int64], places: NDArray[np.int64], weights: NDArray[np.int64]
+) -> NDArray[Any]:
+    """Weighted sums of a canvas [n, ...] at these places of the windows with these corners, [m, ...]."""
+    if canvas.ndim == 1 and len(corner) < FEW:
+        sums: NDArray[Any] = np.einsum("i,ij", weights, canvas.take(places[:, None] + corner, mode="clip"))
+        return sums
+    total = np.zeros((len(corner), *canvas.shape[1:]), canvas.dtype)
+    for weight in np.unique(weights).tolist():
+        ring = np.zeros_like(total)
+        for place in places[weights == weight].tolist():
+            ring += canvas[place:].take(corner, axis=0, mode="clip")
+        total += weight * ring
+    return total
 
 
 class Canvases:
@@ -85,18 +119,17 @@ class Canvases:
         self._width = [(grid[1] << level) + 2 * REACH for level in range(LEVELS)]
         sizes = {level: ((grid[0] << level) + 2 * REACH) * self._width[level] for level in levels}
         self._maps = {level: np.zeros((size, *channels), dtype) for level, size in sizes.items()}
+        self._first = min(levels, default=0)
+        self._offsets = {level: offsets(self._width[level]) for level in levels}
 
     def around(self, stage: Stage) -> NDArray[Any]:
         """Weighted sums around the tokens of a stage, [m, ...]."""
-        width, canvas = self._width[stage.level], self._maps[stage.level]
-        corner = stage.row * width + stage.col  # of the window
-        total = np.zeros((len(corner), *canvas.shape[1:]), canvas.dtype)
-        for weight, places in WINDOW.items():
-            ring = np.zeros_like(total)
-            for dy, dx in places:
-                ring += canvas[(dy + REACH) * width + dx + REACH :].take(corner, axis=0, mode="clip")
-            total += weight * ring
-        return total
+        canvas = self._maps[stage.level]
+        corner = stage.row * self._width[stage.level] + stage.col  # of the window
+        seen = slice(None) if stage.level > self._first else EARLIER[:, stage.number]  # else the place holds 0
+        places, weights = self._offsets[stage.level][seen], WEIGHTS[seen]
+        parts = range(0, len(corner), MANY)
+        return np.concatenate([_summed(canvas, corner[start : start + MANY], places, weights) for start in parts])
 
     def put(self, stage: Stage, values: Values) -> None:
         """Enter the tokens of a stage, enlarged where the canvas is finer; values [m, ...] for each canvas."""

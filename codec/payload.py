@@ -80,17 +80,8 @@ def write_payload(
         cost = _cost(part, book, entropy_model, tables)
         for at, level, number in _groups(part.level, book):
             writer.write(part.index[at], tables.model(entropy_model, level, number))
-    return writer.getvalue().ljust(_size(part, mixed, cost), b"\0")
-
-
-def payload_size(
-    part: Part, grid: tuple[int, int], book: NDArray[np.uint8], mixed: bool, entropy_model: str, tables: Tables
-) -> int:
-    """Bytes that `write_payload` would give."""
-    if entropy_model == NEIGHBOURS:
-        known = known_of(part.level, grid, part.blocks, book)
-        return _size(part, mixed, tables.by_neighbours().cost(known, part.index))
-    return _size(part, mixed, _cost(part, book, entropy_model, tables))
+    kinds = np.bincount(granularity_map.kinds_of(expand(part.level)), minlength=granularity_map.KINDS)
+    return writer.getvalue().ljust(int(payload_bytes(kinds, np.array(cost), np.bool_(mixed))), b"\0")
 
 
 def _cost(part: Part, book: NDArray[np.uint8], entropy_model: str, tables: Tables) -> int:
@@ -99,14 +90,21 @@ def _cost(part: Part, book: NDArray[np.uint8], entropy_model: str, tables: Table
     return sum(int(tables.cost(entropy_model, level, number)[part.index[at]].sum()) for at, level, number in groups)
 
 
-def _size(part: Part, mixed: bool, cost: int) -> int:
-    """Bytes of a payload whose indices have this cost."""
-    symbols = len(part.level)
-    if mixed:
-        counts = np.bincount(granularity_map.kinds_of(expand(part.level)), minlength=granularity_map.KINDS)
-        map_cost, map_symbols = (int(value) for value in granularity_map.cost(counts))
-        cost, symbols = cost + map_cost, symbols + map_symbols
-    return int(size_bytes(np.array(cost), np.array(symbols)))
+def payload_bytes(
+    kinds: NDArray[np.int64], cost: NDArray[np.int64], mixed: NDArray[np.bool_] | np.bool_
+) -> NDArray[np.int64]:
+    """Bytes of payloads with tables, int64 [...].
+
+    Args:
+        kinds: Blocks of each kind (codec/granularity_map.py), int64 [..., 6].
+        cost: Of the indices, int64 [...], in units of 2^-16 bits.
+        mixed: Whether granularity is sent, of a shape that fits [...].
+    """
+    symbols = (kinds * (1 + 3 * np.arange(granularity_map.KINDS))).sum(-1)  # the tokens
+    if mixed.any():
+        map_cost, map_symbols = granularity_map.cost(kinds)
+        cost, symbols = cost + mixed * map_cost, symbols + mixed * map_symbols
+    return size_bytes(cost, symbols)
 
 
 def read_payload(

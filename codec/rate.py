@@ -17,14 +17,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.bitstream import overhead_bytes, payload_sizes
+from codec.bitstream import overhead_bytes
 from codec.books import blocks_before, book_of_block, rank_of_block
-from codec.chain import Chain, Weigh, bisect_fit, largest_fit, size_at
+from codec.chain import Chain, SizeOf, bisect_fit, largest_fit
 from codec.config import BLOCK, LEVELS, cells
 from codec.entropy import CONTEXT, NEIGHBOURS, Tables
 from codec.errors import RequestError
 from codec.granularity_map import KINDS
 from codec.interleave import partition
+from codec.neighbour_sizes import NeighbourSizes
 from codec.tokens import CUTS, Books, Tokens, from_dense
 
 ALL_COARSE = (0.0, 0.0, 1.0)
@@ -62,34 +63,33 @@ class Packing(NamedTuple):
 FILE = Packing()
 
 
-class Finer(NamedTuple):
-    """What splitting needs to know of a picture.
+class Densities(NamedTuple):
+    """What decides where a picture is split.
 
     Attributes:
-        medium, fine: Index maps [2h, 2w] and [4h, 4w].
-        block_density, quarter_density: [h, w] and [2h, 2w], in bits.
+        block, quarter: [h, w] and [2h, 2w], in bits.
         flat: bool [h, w], blocks of one colour.
     """
 
-    medium: NDArray[np.int64]
-    fine: NDArray[np.int64]
-    block_density: NDArray[np.float64]
-    quarter_density: NDArray[np.float64]
+    block: NDArray[np.float64]
+    quarter: NDArray[np.float64]
     flat: NDArray[np.bool_]
 
 
 class Candidates(NamedTuple):
-    """All that may be sent of a picture.
+    """All that may be sent of a picture; what is dear to make is asked for when it is needed.
 
     Attributes:
         coarse: Index maps [h, w] of the coarse books, book 0 (the full one) first.
-        finer: Gives the rest, if it is needed: it costs a search through two large maps.
+        finer: Gives the index map of level 1, [2h, 2w], or 2, [4h, 4w]: it costs a search through a large map.
+        densities: Gives these.
         flat: Whether the whole picture is of one colour.
         enough: For flat pictures: the book of fewest codewords that shows them as well as book 0.
     """
 
     coarse: Sequence[NDArray[np.int64]]
-    finer: Callable[[], Finer]
+    finer: Callable[[int], NDArray[np.int64]]
+    densities: Callable[[], Densities]
     flat: bool = False
     enough: int = 0
 
@@ -113,31 +113,41 @@ def allocate_for_bpp(bpp: float, pixels: int, given: Candidates, packing: Packin
     if packing.entropy_model == CONTEXT:  # its sizes are known only once it is done, and those of static are the most
         packing = packing._replace(entropy_model="static")
     limit, start = bpp * pixels / 8, len(given.coarse) - 1
-    recoding = _recoded(given, packing, tables)
+    sizes = _sizes(given, packing, tables)
+    recoding = _recoded(given, packing, tables, sizes)
     last = (start - given.enough) * CUTS if given.flat else start * CUTS
-    if size_at(recoding.weigh, last) > limit or given.flat:
-        step = last if size_at(recoding.weigh, last) <= limit else recoding.fit(last, limit, recoding.weigh)
+    fits = recoding.size_of(last, limit) <= limit
+    if given.flat or not fits:
+        step = last if fits else recoding.fit(last, limit)
         if step is None and packing.file:
-            raise _out_of_reach(bpp, math.ceil(8e4 * size_at(recoding.weigh, 0) / pixels) / 1e4, "the least")
+            raise _out_of_reach(bpp, math.ceil(8e4 * recoding.size_of(0, math.inf) / pixels) / 1e4, "the least")
         return recoding.allocation(step or 0)
-    splitting = _split(given, packing, tables)
-    if packing.file:
-        most = 8 * size_at(splitting.weigh, splitting.last) / pixels
-        if bpp > max(most, math.log2(tables.codes) / FINEST**2):
+    splitting = _split(given, packing, tables, sizes)
+    if packing.file and bpp > math.log2(tables.codes) / FINEST**2:
+        most = 8 * splitting.size_of(splitting.last, math.inf) / pixels
+        if bpp > most:
             raise _out_of_reach(bpp, math.floor(1e4 * most) / 1e4, "the most")
-    return splitting.allocation(splitting.fit(splitting.last, limit, splitting.weigh) or 0)
+    return splitting.allocation(splitting.fit(splitting.last, limit) or 0)
 
 
 class Way(NamedTuple):
-    """Nested ways to send a picture: the last step, what a step is, what it weighs, how to find one that fits."""
+    """Nested ways to send a picture: the last step, what a step is and what it weighs, which of 0 to n best fits."""
 
     last: int
     allocation: Callable[[int], Allocation]
-    weigh: Weigh
-    fit: Callable[[int, float, Weigh], int | None]
+    size_of: SizeOf
+    fit: Callable[[int, float], int | None]
 
 
-def _recoded(given: Candidates, packing: Packing, tables: Tables) -> Way:
+def _sizes(given: Candidates, packing: Packing, tables: Tables) -> NeighbourSizes | None:
+    """Sizes where the cost of a token depends on others."""
+    if tables.on_the_wire(packing.entropy_model) != NEIGHBOURS:
+        return None
+    slices = _slice_of_block((given.coarse[0].shape[0], given.coarse[0].shape[1]), packing)
+    return NeighbourSizes(tables.by_neighbours(), given.coarse, given.finer, slices, packing.slices)
+
+
+def _recoded(given: Candidates, packing: Packing, tables: Tables, sizes: NeighbourSizes | None) -> Way:
     """All blocks coarse, from the smallest codebook to the full one."""
     start, shape = len(given.coarse) - 1, given.coarse[0].shape
 
@@ -145,26 +155,22 @@ def _recoded(given: Candidates, packing: Packing, tables: Tables) -> Way:
         whole, cut = divmod(step, CUTS)
         return Allocation(np.zeros((2 * shape[0], 2 * shape[1]), np.uint8), Books(start - whole, cut))
 
-    if tables.on_the_wire(packing.entropy_model) == NEIGHBOURS:
-        weigh = _exact(lambda step: tokens_of(given.coarse.__getitem__, (), allocation(step)), packing, tables)
-        return Way(start * CUTS, allocation, weigh, bisect_fit)
-    return Way(start * CUTS, allocation, _weigher(_recoding(given, packing, tables), packing, start), largest_fit)
+    if sizes is not None:
+        return _bisected(start * CUTS, allocation, packing, sizes)
+    return _chained(_recoding(given, packing, tables), allocation, packing, start)
 
 
-def _split(given: Candidates, packing: Packing, tables: Tables) -> Way:
+def _split(given: Candidates, packing: Packing, tables: Tables, sizes: NeighbourSizes | None) -> Way:
     """From all coarse to all fine."""
-    chain, order = _splitting(given, packing, tables)
-    shape = (2 * given.coarse[0].shape[0], 2 * given.coarse[0].shape[1])
+    shape, order = (2 * given.coarse[0].shape[0], 2 * given.coarse[0].shape[1]), _order(given.densities())
+    step_of, last = _step_of(len(order)), min(len(order), SPLIT_STEPS)
 
     def allocation(step: int) -> Allocation:
-        return Allocation(_upgraded(order[: np.searchsorted(chain.step, step, side="right")], shape), Books())
+        return Allocation(_upgraded(order[: np.searchsorted(step_of, step, side="right")], shape), Books())
 
-    if tables.on_the_wire(packing.entropy_model) == NEIGHBOURS:
-        finer = given.finer()
-        maps = (finer.medium, finer.fine)
-        weigh = _exact(lambda step: tokens_of(given.coarse.__getitem__, maps, allocation(step)), packing, tables)
-        return Way(chain.last, allocation, weigh, bisect_fit)
-    return Way(chain.last, allocation, _weigher(chain, packing, 0), largest_fit)
+    if sizes is not None:
+        return _bisected(last, allocation, packing, sizes)
+    return _chained(_splitting(given, packing, tables, order), allocation, packing, 0)
 
 
 def tokens_of(
@@ -178,27 +184,21 @@ def tokens_of(
     return from_dense([chosen, *finer], choice.quarters, choice.books)
 
 
-def _exact(tokens_at: Callable[[int], Tokens], packing: Packing, tables: Tables) -> Weigh:
-    """Steps to bytes where a token's cost depends on others: each step is made and counted."""
+def _bisected(last: int, allocation: Callable[[int], Allocation], packing: Packing, sizes: NeighbourSizes) -> Way:
+    """Where the cost of a token depends on others: a step is weighed whole, or until it is above the limit."""
 
-    def weigh(steps: NDArray[np.int64]) -> NDArray[np.int64]:
-        sizes = []
-        for step in steps.tolist():
-            tokens = tokens_at(step)
-            payloads = payload_sizes(tokens, packing.slices, packing.interleave, packing.entropy_model, tables)
-            cut = np.array(tokens.books.book > 0)
-            sizes.append(int(payloads.sum() + overhead_bytes(payloads, cut, packing.file)))
-        return np.array(sizes)
+    def size_of(step: int, limit: float) -> float:
+        choice = allocation(step)
+        payloads = sizes.payloads(*choice, limit)
+        if payloads is None:
+            return math.inf
+        return int(payloads.sum() + overhead_bytes(payloads, np.array(choice.books.book > 0), packing.file))
 
-    return weigh
+    return Way(last, allocation, size_of, lambda last, limit: bisect_fit(last, limit, size_of))
 
 
-def _out_of_reach(bpp: float, nearest: float, word: str) -> RequestError:
-    return RequestError("bpp", f"{word} that this picture can be had for is {nearest:.4f}", bpp, f"Use {nearest:.4f}")
-
-
-def _weigher(chain: Chain, packing: Packing, start: int) -> Weigh:
-    """Steps of a chain that begins with book `start` to bytes, all that the packing weighs."""
+def _chained(chain: Chain, allocation: Callable[[int], Allocation], packing: Packing, start: int) -> Way:
+    """Where it does not: many steps of a chain that begins with book `start` are weighed at once."""
 
     def weigh(steps: NDArray[np.int64]) -> NDArray[np.int64]:
         payloads = chain.payloads(steps)
@@ -206,7 +206,14 @@ def _weigher(chain: Chain, packing: Packing, start: int) -> Weigh:
         size: NDArray[np.int64] = payloads.sum(-1) + overhead_bytes(payloads, cut, packing.file)
         return size
 
-    return weigh
+    def size_of(step: int, _: float) -> float:
+        return int(weigh(np.full(1, step))[0])
+
+    return Way(chain.last, allocation, size_of, lambda last, limit: largest_fit(last, limit, weigh))
+
+
+def _out_of_reach(bpp: float, nearest: float, word: str) -> RequestError:
+    return RequestError("bpp", f"{word} that this picture can be had for is {nearest:.4f}", bpp, f"Use {nearest:.4f}")
 
 
 def _slice_of_block(grid: tuple[int, int], packing: Packing) -> NDArray[np.int64]:
@@ -245,44 +252,45 @@ def _recoding(given: Candidates, packing: Packing, tables: Tables) -> Chain:
     )
 
 
-def _splitting(given: Candidates, packing: Packing, tables: Tables) -> tuple[Chain, NDArray[np.int64]]:
-    """From all coarse to all fine, but for flat blocks; and the events.
-
-    An event below the number of blocks splits that block; above, it makes the quarter fine that has
-    the rest as its number (4 block + place).
-    """
-    grid, finer = (given.coarse[0].shape[0], given.coarse[0].shape[1]), given.finer()
+def _splitting(given: Candidates, packing: Packing, tables: Tables, order: NDArray[np.int64]) -> Chain:
+    """From all coarse to all fine, but for flat blocks, by the events of `_order`."""
+    grid = (given.coarse[0].shape[0], given.coarse[0].shape[1])
     blocks, slices = grid[0] * grid[1], _slice_of_block(grid, packing)
     coarse = tables.cost(packing.entropy_model, 0)[given.coarse[0]].ravel()
     medium, fine = (
-        _by_quarter(tables.cost(packing.entropy_model, level)[index], level)
-        for level, index in ((1, finer.medium), (2, finer.fine))
+        _by_quarter(tables.cost(packing.entropy_model, level)[given.finer(level)], level) for level in (1, 2)
     )
-    order = _order(finer)
     is_split = order < blocks
     block = np.where(is_split, order, (order - blocks) // 4)
     cost = np.concatenate([medium.sum(1) - coarse, (fine - medium).ravel()])[order]
     kind = 1 + _place_among(block)
-    steps = min(len(order), SPLIT_STEPS)
-    chain = Chain(
-        last=steps,
+    return Chain(
+        last=min(len(order), SPLIT_STEPS),
         state=_state(packing.slices, slices, coarse),
-        step=1 + np.arange(len(order)) * steps // max(1, len(order)),
+        step=_step_of(len(order)),
         slice=slices[block],
         kind=np.stack([kind - 1, kind], axis=1),
         cost=cost,
         mixed=True,
     )
-    return chain, order
 
 
-def _order(given: Finer) -> NDArray[np.int64]:
-    """All events of `_splitting` in their order; ties go by number."""
+def _step_of(events: int) -> NDArray[np.int64]:
+    """The step that each event of `_order` belongs to, 1 to at most 4096."""
+    return 1 + np.arange(events) * min(events, SPLIT_STEPS) // max(1, events)
+
+
+def _order(given: Densities) -> NDArray[np.int64]:
+    """All events from all coarse to all fine in their order; ties go by number.
+
+    An event below the number of blocks splits that block; above, it makes the quarter fine that has
+    the rest as its number (4 block + place).
+    """
     flat = given.flat.ravel()
     blocks = len(flat)
     of_quarter = np.arange(4 * blocks) // 4
-    split_at = _when(given.block_density.ravel(), 1 - KNOTS[:4, 2], np.arange(4))
-    fine_at = _when(_by_quarter(given.quarter_density, 1).ravel(), KNOTS[1:, 0], np.arange(1, 5))
+    split_at = _when(given.block.ravel(), 1 - KNOTS[:4, 2], np.arange(4))
+    fine_at = _when(_by_quarter(given.quarter, 1).ravel(), KNOTS[1:, 0], np.arange(1, 5))
     time = np.concatenate([split_at, np.maximum(fine_at, split_at[of_quarter])])
     time[np.concatenate([flat, flat[of_quarter]])] = np.inf
     order = np.argsort(time, kind="stable")

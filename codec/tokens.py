@@ -20,6 +20,11 @@ MAX_BOOK = 15  # four bits on the wire
 CUTS = 255  # shares of blocks are counted in 1/255
 
 
+# The bits of a cell's number in its block are y1 x1 y0 x0: quarter, then cell of the quarter.
+CELL_ROW = np.array([2 * (cell >> 3) + (cell >> 1 & 1) for cell in range(CELLS)])
+CELL_COL = np.array([2 * (cell >> 2 & 1) + (cell & 1) for cell in range(CELLS)])
+
+
 class Books(NamedTuple):
     """Which codebooks the coarse tokens of a picture belong to; book b has K >> b codewords.
 
@@ -117,11 +122,9 @@ def cell_at(
     start: NDArray[np.int64], level: NDArray[np.uint8], width: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The same for tokens that begin at these cells of a picture `width` blocks wide; int64 [M], uint8 [M]."""
-    block, cell = np.divmod(start, CELLS)
-    row, col = np.divmod(block, width)
-    # The bits of `cell` are y1 x1 y0 x0: quarter, then cell of the quarter.
-    row = 4 * row + 2 * (cell >> 3) + (cell >> 1 & 1)
-    col = 4 * col + 2 * (cell >> 2 & 1) + (cell & 1)
+    block, cell = start // CELLS, start & CELLS - 1
+    block_row = block // width
+    row, col = 4 * block_row + CELL_ROW[cell], 4 * (block - block_row * width) + CELL_COL[cell]
     shift = LEVELS - 1 - level
     return row >> shift, col >> shift
 
@@ -217,12 +220,24 @@ class Known(NamedTuple):
     book: NDArray[np.uint8]
 
 
+def deal(tokens: Tokens, groups: Sequence[NDArray[np.int64]]) -> list[Part]:
+    """The tokens of each group of blocks (ascending raster numbers, none in two groups)."""
+    owner = np.full(tokens.grid[0] * tokens.grid[1], len(groups), np.uint16)
+    for number, blocks in enumerate(groups):
+        owner[blocks] = number
+    of_token = owner[block_of(tokens)]
+    order = np.argsort(of_token, kind="stable")
+    level, index = tokens.level[order], tokens.index[order]
+    ends = np.bincount(of_token, minlength=len(groups)).cumsum().tolist()
+    return [
+        Part(blocks, level[start:end], index[start:end], tokens.books)
+        for blocks, start, end in zip(groups, [0, *ends], ends[: len(groups)], strict=False)
+    ]
+
+
 def select(tokens: Tokens, blocks: NDArray[np.int64]) -> Part:
     """The tokens of some blocks (ascending raster numbers)."""
-    chosen = np.zeros(tokens.grid[0] * tokens.grid[1], np.bool_)
-    chosen[blocks] = True
-    at = chosen[block_of(tokens)]
-    return Part(blocks, tokens.level[at], tokens.index[at], tokens.books)
+    return deal(tokens, [blocks])[0]
 
 
 def known_of(

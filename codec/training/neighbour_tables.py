@@ -99,7 +99,7 @@ def _around(
         weight = sums[:, -1:]
         mean = sums[:, : (1 + stage.level) * size] / np.maximum(weight, 1)
         index = part.index[stage.at].astype(np.int64)
-        sure = sureness_of(stage, weight[:, 0].astype(np.int64))
+        sure = sureness_of(stage.level, stage.number, weight[:, 0].astype(np.int64))
         yield stage.level, Samples(mean, book.astype(np.int64), index, sure)
         values = np.zeros((len(book), LEVELS * size + 1), np.float32)
         values[:, stage.level * size : (1 + stage.level) * size] = codewords[stage.level][starts[book] + index]

@@ -449,6 +449,24 @@ def test_the_golden_file_of_tables_by_neighbours_decodes_for_ever() -> None:
     assert write_vqs((50, 61), again, HASH) == data
 
 
+def golden_long() -> tuple[Tokens, Tables]:
+    """Fine blocks to 17,000 bytes of the first slice, fewer tokens in the second; indices spread by squares."""
+    counts = 1 + (5 * np.arange(3)[:, None] + np.arange(256) ** 2) % 40
+    level = np.zeros((88, 96), np.uint8)
+    level[:44], level[44:60] = 2, np.tile([2, 1, 1, 1], 24)
+    index = [(np.arange(44 * 48 << 2 * finer) ** 2 // 7 % 251).reshape(44 << finer, -1) for finer in range(3)]
+    return from_dense(index, level), Tables.from_counts(counts)
+
+
+def test_the_golden_file_of_long_slices_decodes_for_ever() -> None:
+    """`write_vqs((697, 768), encode_slices(tokens, 2, "raster", "static", tables, HASH), HASH)` made it, once."""
+    data, (tokens, tables) = (GOLDEN / "v3_long.vqs").read_bytes(), golden_long()
+    file = read_vqs(data, model_hash=HASH)
+    assert data[2] == 3 and file.size == (697, 768) and [len(piece.data) > 1 << 14 for piece in file.slices] == [1, 0]
+    assert assemble((44, 48), file.slices, tables, HASH) == (tokens, 0)
+    assert write_vqs((697, 768), encode_slices(tokens, 2, "raster", "static", tables, HASH), HASH) == data
+
+
 def test_the_file_in_the_documentation_is_the_golden_one() -> None:
     text = (Path(__file__).parents[2] / "docs" / "bitstream.md").read_text()
     dump = re.findall(r"^    [0-9a-f]{2}  ((?:[0-9a-f]{2} ?)+)$", text, re.MULTILINE)

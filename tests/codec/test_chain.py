@@ -39,14 +39,14 @@ def test_a_larger_limit_never_gives_fewer_bytes(last: int, seed: int, limits: li
 def test_bisecting_never_gives_fewer_bytes_for_a_larger_limit(last: int, seed: int, limits: list[int]) -> None:
     rng = np.random.default_rng(seed)
     sizes = np.cumsum(rng.integers(-2, 6, last + 1)) + 20
-    chosen = [bisect_fit(last, limit, lambda steps: sizes[steps]) for limit in sorted(limits)]
+    chosen = [bisect_fit(last, limit, lambda step, _: sizes[step]) for limit in sorted(limits)]
     got = [-1 if step is None else int(sizes[step]) for step in chosen]
     assert got == sorted(got)
     assert all(size <= limit for size, limit in zip(got, sorted(limits), strict=True))
 
 
 def test_bisecting_finds_the_last_of_rising_sizes_that_fits() -> None:
-    assert [bisect_fit(9, limit, lambda steps: 5 + 2 * steps) for limit in (4, 5, 12, 13, 99)] == [None, 0, 3, 4, 9]
+    assert [bisect_fit(9, limit, lambda step, _: 5 + 2 * step) for limit in (4, 5, 12, 13, 99)] == [None, 0, 3, 4, 9]
 
 
 def test_what_does_not_fit_at_all_is_told() -> None:

@@ -3,7 +3,7 @@
 import constriction
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codec.entropy import (
@@ -152,3 +152,23 @@ def test_constriction_decodes_past_the_end_without_an_error() -> None:
 
 
 TABLES_OF_FOUR = Tables.from_counts(np.ones((3, 4), int))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 10), st.integers(0, 2**20), st.sampled_from([1.0, 30.0]))
+def test_symbols_of_many_models_in_one_call_give_the_bytes_of_one_by_one(bits: int, seed: int, skew: float) -> None:
+    rng = np.random.default_rng(seed)
+    rows = [quantize((rng.random(1 << bits) ** skew * 10**6).astype(np.int64) + 1) for _ in range(7)]
+    rows += [np.concatenate([row[: len(row) // 2], [9]]) for row in rows]  # other numbers of symbols, smaller sums
+    which = rng.integers(0, len(rows), 200)
+    symbols = np.array([rng.choice([0, len(rows[row]) - 1, rng.integers(len(rows[row]))]) for row in which], np.int32)
+    one_by_one, together = SymbolWriter(), SymbolWriter()
+    for symbol, row in zip(symbols, which, strict=True):
+        one_by_one.write(int(symbol), categorical(rows[row]))
+    below = [np.concatenate([[0], row.cumsum()]).astype(np.int32) for row in rows]
+    spans = [
+        (len(rows[row]), below[row][symbol], below[row][symbol + 1], below[row][-1])
+        for symbol, row in zip(symbols, which, strict=True)
+    ]
+    together.write_spans(symbols, *np.array(spans, np.int32).T)
+    assert together.getvalue() == one_by_one.getvalue()

@@ -14,15 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codec.bitstream import assemble, encode_slices, payload_sizes, read_vqs, write_vqs
+from codec import neighbour_sizes, neighbour_tables, neighbours
+from codec.bitstream import assemble, encode_slices, read_vqs, write_vqs
 from codec.books import book_of_block
 from codec.entropy import LEAST_BITS, SymbolReader
 from codec.errors import BitstreamError, CheckpointError
 from codec.interleave import METHODS, partition
-from codec.neighbour_tables import POWERS, NeighbourTables, weights_of
-from codec.neighbours import WINDOW, Canvases, Stage, passes, stages
+from codec.neighbour_sizes import NeighbourSizes
+from codec.neighbour_tables import POWERS, NeighbourTables, classes_of, weights_of
+from codec.neighbours import EARLIER, NEARNESS, OFFSETS, Canvases, Stage, passes, stages
 from codec.slices import Flags
-from codec.tokens import Books, Tokens, known_of, select
+from codec.tokens import Books, Tokens, known_of, quarters_of, select, to_dense
 from tests.codec.made import (
     CODES,
     HASH,
@@ -36,6 +38,15 @@ from tests.codec.made import (
 )
 
 
+def sizes_of(tokens: Tokens, count: int, method: str) -> NeighbourSizes:
+    """Sizes of what may be sent of a picture: these tokens, and index 0 elsewhere."""
+    dense, slice_of = to_dense(tokens), np.zeros(tokens.grid[0] * tokens.grid[1], np.int64)
+    for number, blocks in enumerate(partition(tokens.grid, count, method)):
+        slice_of[blocks] = number
+    near = NEAR.by_neighbours()
+    return NeighbourSizes(near, [dense[0].index] * 4, lambda level: dense[level].index, slice_of, count)
+
+
 @settings(deadline=None, max_examples=40)
 @given(any_tokens, st.integers(1, 9), st.sampled_from(METHODS), st.data())
 def test_any_slices_come_back_at_the_size_foretold(
@@ -46,11 +57,41 @@ def test_any_slices_come_back_at_the_size_foretold(
     assert Flags.parse(slices[0].data[:2], "").entropy_model == "neighbours"
     assert assemble(tokens.grid, slices, NEAR, HASH) == (tokens, 0)
     head = 2 if tokens.books.book else 1
-    foretold = payload_sizes(tokens, count, method, "static", NEAR)
+    foretold = sizes_of(tokens, count, method).payloads(quarters_of(tokens), tokens.books)
+    assert foretold is not None
     assert [len(piece.data) - head - 2 for piece in slices] == foretold.tolist()
     arrived = data.draw(st.sampled_from(slices))
     got, corrupt = assemble(tokens.grid, [arrived], NEAR, HASH)
     assert corrupt == 0 and got.known.sum() == arrived.tokens
+
+
+def test_slices_weighed_one_after_another_weigh_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = random_tokens((9, 11), books=Books(1, 99))
+    together = sizes_of(tokens, 5, "low_discrepancy").payloads(quarters_of(tokens), tokens.books)
+    monkeypatch.setattr(neighbour_sizes, "MOST_PLACES", 300)
+    apart = sizes_of(tokens, 5, "low_discrepancy").payloads(quarters_of(tokens), tokens.books)
+    assert together is not None and apart is not None and together.tolist() == apart.tolist()
+
+
+@pytest.mark.parametrize("few", [0, 1024])
+def test_tokens_coded_some_at_a_time_give_the_same_bytes(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = random_tokens((9, 11), books=Books(1, 99))
+    together = encode_slices(tokens, 2, "low_discrepancy", "static", NEAR, HASH)
+    for module in (neighbours, neighbour_tables):
+        monkeypatch.setattr(module, "MANY", 7)
+    monkeypatch.setattr(neighbours, "FEW", few)
+    assert encode_slices(tokens, 2, "low_discrepancy", "static", NEAR, HASH) == together
+    assert assemble((9, 11), together, NEAR, HASH) == (tokens, 0)
+
+
+def test_what_weighs_more_than_a_limit_is_not_weighed_to_the_end() -> None:
+    tokens = random_tokens((9, 11), 1, 1)
+    sizes = sizes_of(tokens, 2, "raster")
+    whole = sizes.payloads(quarters_of(tokens), tokens.books)
+    assert whole is not None
+    same = sizes.payloads(quarters_of(tokens), tokens.books, float(whole.sum()))
+    assert same is not None and same.tolist() == whole.tolist()
+    assert sizes.payloads(quarters_of(tokens), tokens.books, float(whole.sum()) / 2) is None
 
 
 @settings(deadline=None, max_examples=40)
@@ -134,6 +175,12 @@ def test_passes_fill_the_gaps_of_those_before() -> None:
     ]
 
 
+def test_all_places_of_a_pass_see_the_same_of_the_passes_before() -> None:
+    rows, cols = (side.ravel() for side in np.mgrid[2:10, 2:10])
+    for (dy, dx), earlier in zip(OFFSETS, EARLIER, strict=True):
+        assert np.array_equal(passes(rows + dy, cols + dx) < passes(rows, cols), earlier[passes(rows, cols)])
+
+
 @settings(deadline=None, max_examples=40)
 @given(any_tokens, st.integers(1, 5))
 def test_sums_around_tokens_equal_those_found_one_by_one(tokens: Tokens, count: int) -> None:
@@ -147,7 +194,7 @@ def test_sums_around_tokens_equal_those_found_one_by_one(tokens: Tokens, count: 
     for stage in turns:
         for place, (row, col) in zip(canvases.around(stage), zip(stage.row, stage.col, strict=True), strict=True):
             height, width = maps[stage.level].shape
-            near = [(row + dy, col + dx, weight) for weight, places in WINDOW.items() for dy, dx in places]
+            near = [(row + dy, col + dx, NEARNESS[dy**2 + dx**2]) for dy, dx in OFFSETS]
             seen = [w * maps[stage.level][y, x] for y, x, w in near if 0 <= y < height and 0 <= x < width]
             assert place == sum(seen)
         values = 1 + part.index[stage.at].astype(np.int64)
@@ -205,7 +252,8 @@ def test_payloads_stay_within_one_percent_and_two_bytes_of_the_cross_entropy(cou
             part = select(tokens, blocks)
             known = known_of(part.level, (9, 11), blocks, np.zeros(99, np.uint8)[blocks])
             bits = 0.0
-            for stage, classes in tables.turns(known, part.index):
+            for stage, sums in tables.turns(known, part.index):
+                classes = classes_of(stage.level, stage.number, sums)
                 weights = tables._tables(stage.level, 0, classes)
                 sent = weights[np.arange(len(classes)), part.index[stage.at]]
                 bits -= np.log2(sent / weights.sum(axis=1)).sum()

@@ -6,9 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from codec import rate
 from codec.bitstream import write_vqs
 from codec.entropy import TABLED
 from codec.errors import RequestError
+from codec.index_maps import IndexMaps
+from codec.model import _to_tensor
 from codec.quadtree import levels_of_quarters
 from codec.rate import FILE, Packing
 from codec.tokens import Tokens, quarters_of
@@ -43,6 +46,24 @@ def test_tables_by_neighbours_meet_requests_too(slices: int, file: bool, monkeyp
         sizes.append(file_bytes(CODEC.encode(FRAME, bpp=bpp, packing=packing), packing))
         assert (1 - 0.02 * max(1, slices / 4)) * bpp <= 8 * sizes[-1] / PIXELS <= bpp
     assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize(("slices", "file"), [(1, True), (4, False)])
+@pytest.mark.parametrize("near", [True, False])
+def test_every_step_weighs_what_it_has_once_coded(
+    slices: int, file: bool, near: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CODEC, "tables", with_neighbours(CODEC.tables) if near else CODEC.tables)
+    packing, frame = Packing(slices, "low_discrepancy", "static", file), FRAME[:112, :144]
+    features = [z.float()[0] for z in CODEC.encoder(_to_tensor(frame[None]))]
+    maps = IndexMaps(features, CODEC.quantizer, CODEC.coarse_books)
+    given = maps.candidates(frame), packing, CODEC.tables
+    sizes = rate._sizes(*given)
+    for way in (rate._recoded(*given, sizes), rate._split(*given, sizes)):
+        for step in np.linspace(0, way.last, 7).astype(int).tolist():
+            coded = file_bytes(maps.tokens(way.allocation(step)), packing, (112, 144))
+            assert way.size_of(step, coded) == way.size_of(step, 10**9) == coded
+            assert way.size_of(step, coded / 3) > coded / 3
 
 
 def test_sizes_of_requests_close_to_each_other_differ_and_never_fall() -> None:
