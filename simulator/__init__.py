@@ -42,7 +42,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     video_media      H.264, VP9, AV1: a frame needs those before it
     fragments        a compressed frame cut into packets and put together
     session          PASS 1, the network: builds the elements, runs the clock, returns records
-    clock            a short way into and through SimPy's queue
+    clock            SimPy's clock in ns, with a calendar for packets beside its heap
     sender           frame clock, packets onto the link, repeats on request
     pacing           the packets of a frame, spread over time
     rate_loop        feedback in, bits a pixel for the next frame out

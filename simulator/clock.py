@@ -1,39 +1,74 @@
-"""SimPy's clock in whole nanoseconds, and a short way into and through its queue.
+"""SimPy's clock in whole nanoseconds, with a quicker queue beside SimPy's own for what comes once a packet.
 
-    heap of (time, priority, number, event)   the next event is the smallest: the earliest, then the most
-                                              urgent, then the first that was scheduled
+    SimPy's heap    timeouts, processes       the next event is the smallest (time, priority, number, event)
+    the calendar    packets that arrive       filed by millisecond; a millisecond is sorted when its turn comes
 
-`Environment.schedule` and `Environment.run` do the same in more steps: a method, a property and a `try` an
-event. A packet is one event, and there are millions. This is the one module that looks inside SimPy.
+A packet is one arrival, and there are millions: filed so, one costs three quarters of what it does in a heap, and
+needs no event. Times and numbers are shared, so packets and events take turns as if there were one heap.
+This is the one module that looks inside SimPy.
 """
 
+from bisect import insort
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, TypeAlias
 
-from simpy import Environment
+from simpy import Environment, Event
 
-NORMAL = 1  # simpy.core.NORMAL: the priority of all events but those that stop the simulation
+NORMAL = 1  # simpy.core.NORMAL: the priority of all events but those that start or stop a process
+DAY_BITS = 20  # a day of the calendar has 2^20 ns, about a millisecond
 
-
-def poster(env: Environment) -> Callable[[int, Any], None]:
-    """A function that schedules an event at a time in ns, as `env.schedule` does a delay from now."""
-    queue: list[Any] = env._queue
-    number = env._eid.__next__
-
-    def post(time_ns: int, event: Any) -> None:
-        heappush(queue, (time_ns, NORMAL, number(), event))
-
-    return post
+Arrival: TypeAlias = tuple[int, int, int, Callable[[Any], None], Any]  # as in SimPy's heap: time, priority, number
 
 
-def run(env: Environment) -> None:
-    """What `env.run()` does: event after event, until there are none."""
-    queue = env._queue
-    while queue:
-        env._now, _, _, event = heappop(queue)
-        callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]  # as simpy marks what is past
-        for callback in callbacks:
-            callback(event)
-        if not event._ok and not hasattr(event, "_defused"):
-            raise event._value
+class Clock(Environment):
+    """An environment of SimPy whose time is in ns, and starts at 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_ns = 0
+        self._number = self._eid.__next__  # of events and arrivals alike
+        self._days: dict[int, list[Arrival]] = {}  # after today, unsorted
+        self._order: list[int] = []  # heap of them
+        self._today, self._due = -1, list[Arrival]()  # sorted; also holds what is filed for a day before
+
+    def call_at(self, time_ns: int, call: Callable[[Any], None], what: Any) -> None:
+        """Call `call(what)` at a time, which is not past; after all that was scheduled for it before."""
+        arrival = (time_ns, NORMAL, self._number(), call, what)
+        day = time_ns >> DAY_BITS
+        filed = self._days.get(day)
+        if filed is not None:
+            filed.append(arrival)
+        elif day > self._today:
+            self._days[day] = [arrival]
+            heappush(self._order, day)
+        else:
+            insort(self._due, arrival)
+
+    def run(self, until: float | Event | None = None) -> None:
+        """Event after event and arrival after arrival, in order of time and number, until there are none."""
+        assert until is None, "this clock stops when nothing is left"
+        events, place = self._queue, 0
+        while True:
+            due = self._due
+            if place < len(due):
+                arrival = due[place]
+                if not events or arrival < events[0]:
+                    place += 1
+                    self.now_ns, _, _, call, what = arrival
+                    self._now = arrival[0]
+                    call(what)
+                    continue
+            elif self._order:
+                self._today = heappop(self._order)
+                self._due, place = sorted(self._days.pop(self._today)), 0
+                continue
+            elif not events:
+                return
+            self._now, _, _, event = heappop(events)  # from here on, what `Environment.step` does
+            self.now_ns = self._now  # type: ignore[assignment]  # float, says SimPy; ours are whole ns
+            callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]  # SimPy's mark of the past
+            for callback in callbacks:
+                callback(event)
+            if not event._ok and not hasattr(event, "_defused"):
+                raise event._value

@@ -8,11 +8,10 @@ own: asking for packets leaves the losses and delays of the way forth as they we
 
 from collections.abc import Callable
 
-from simpy import Environment, Timeout
-
 from simulator import nack
 from simulator.channel import delay
 from simulator.channel.delay import Delay
+from simulator.clock import Clock
 from simulator.journey import Tally
 from simulator.scenario_channel import DelayModel
 from simulator.streams import Draws, generator
@@ -22,7 +21,7 @@ class ReversePath:
     """From receiver to sender.
 
     Args:
-        env: The simulation, with integer nanoseconds.
+        clock: The simulation's.
         delay: Of each message, keeping their order unless it says otherwise.
         loss_rate: Chance of each message to be lost.
         draws: One a message.
@@ -33,16 +32,16 @@ class ReversePath:
     """
 
     def __init__(
-        self, env: Environment, delay: Delay, loss_rate: float, draws: Draws, out: Callable[[bytes], None]
+        self, clock: Clock, delay: Delay, loss_rate: float, draws: Draws, out: Callable[[bytes], None]
     ) -> None:
-        self._env, self._delay, self._loss_rate = env, delay, loss_rate
+        self._clock, self._delay, self._loss_rate = clock, delay, loss_rate
         self._uniform, self._out = draws.uniform, out
         self._last_arrival_ns = 0
         self.sent, self.lost = Tally(), Tally()
 
     def put(self, message: bytes) -> None:
         """Take a message, now."""
-        now_ns = int(self._env.now)
+        now_ns = self._clock.now_ns
         size_bytes = nack.size_bytes(message)
         self.sent.add(size_bytes)
         arrival_ns = now_ns + self._delay.draw(now_ns)
@@ -51,11 +50,11 @@ class ReversePath:
         if self._uniform() < self._loss_rate:
             self.lost.add(size_bytes)
             return
-        Timeout(self._env, arrival_ns - now_ns).callbacks.append(lambda _: self._out(message))
+        self._clock.call_at(arrival_ns, self._out, message)
 
 
-def make(env: Environment, model: DelayModel, loss_rate: float, seed: int, out: Callable[[bytes], None]) -> ReversePath:
+def make(clock: Clock, model: DelayModel, loss_rate: float, seed: int, out: Callable[[bytes], None]) -> ReversePath:
     """The reverse path of a scenario's channel."""
     # The delay's stream is named by its purpose alone, so the way back has a seed of its own.
     own_seed = int(generator(seed, "feedback").integers(2**62))
-    return ReversePath(env, delay.make(model, own_seed), loss_rate, Draws(generator(seed, "feedback loss")), out)
+    return ReversePath(clock, delay.make(model, own_seed), loss_rate, Draws(generator(seed, "feedback loss")), out)

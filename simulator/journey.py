@@ -6,7 +6,7 @@ receiver reads nothing there but the packet, for that is all a real one would se
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from simulator.fec_packet import FecPacket
 from simulator.packet import Packet
@@ -17,7 +17,7 @@ Fate = Literal["delivered", "lost", "queue_drop", "corrupt", "late", "duplicate"
 
 @dataclass(slots=True)
 class Journey:
-    """One packet under way; for SimPy, the event of its arrival at the end of the link.
+    """One packet under way.
 
     Attributes:
         packet: What was sent.
@@ -28,7 +28,6 @@ class Journey:
         arrived_ns: When it reached the receiver; None if it has not.
         fate: None while it is under way.
         copies: What the channel made of it besides, each a journey of its own with the same number.
-        callbacks: Whom SimPy calls when it arrives; set by the link.
     """
 
     packet: AnyPacket
@@ -39,9 +38,6 @@ class Journey:
     arrived_ns: int | None = None
     fate: Fate | None = None
     copies: "list[Journey] | None" = None
-    callbacks: Any = field(default=None, repr=False, compare=False)
-
-    _ok: ClassVar[bool] = True  # SimPy asks events for this and for `callbacks`, and for no more: nothing failed
 
     def copy(self) -> "Journey":
         """A second journey of the same packet, from here on; the channel sends it on its own."""

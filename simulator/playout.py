@@ -60,10 +60,10 @@ class PlayoutBuffer:
         Returns:
             False if it came after its frame was shown. At that very nanosecond it is in time.
         """
-        if frame <= self._past[0]:
-            return False
         slot = self._slots.get(frame)
         if slot is None:
+            if frame <= self._past[0]:
+                return False
             slot = self._slots[frame] = (self.render_ns(frame), [])
             if self._adapts:
                 insort(self._settled, frame)

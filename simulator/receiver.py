@@ -9,9 +9,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
-from simpy import Environment, Timeout
-
 from simulator import nack
+from simulator.clock import Clock
 from simulator.congestion_feedback import Recorder
 from simulator.fec import Decoder
 from simulator.fec_packet import FecPacket
@@ -36,7 +35,7 @@ class Receiver:
     made whole again here, near the newest seen.
 
     Args:
-        env: The simulation, with integer nanoseconds.
+        clock: The simulation's.
         playout: Keeps the packets that came in time.
         ssrc: Of the media stream.
         depth: Frames interleaved with one another, to guess which frame a lost packet is of.
@@ -51,14 +50,15 @@ class Receiver:
 
     def __init__(
         self,
-        env: Environment,
+        clock: Clock,
         playout: PlayoutBuffer,
         ssrc: int = 0,
         depth: int = 1,
         keep_ns: int = 0,
         fec: bool = False,
     ) -> None:
-        self._env, self._playout, self._ssrc, self._depth, self._keep_ns = env, playout, ssrc, depth, keep_ns
+        self._clock, self._playout, self._ssrc, self._depth, self._keep_ns = clock, playout, ssrc, depth, keep_ns
+        self._insert = playout.insert
         self._newest: tuple[int, int, Packet] | None = None  # newest media packet: its whole numbers and itself
         self._kept: dict[int, Packet] = {}  # by whole sequence number
         self._mended: set[int] = set()  # of those kept, the ones that did not come as media
@@ -94,7 +94,7 @@ class Receiver:
 
     def put(self, journey: Journey) -> None:
         """Take a packet from the link, now."""
-        now_ns: int = self._env.now  # type: ignore[assignment]  # simpy says float; ours are whole ns
+        now_ns = self._clock.now_ns
         journey.arrived_ns = now_ns
         packet = journey.packet
         if self._recorder is not None:
@@ -114,19 +114,20 @@ class Receiver:
 
     def _report_soon(self, recorder: Recorder) -> None:
         self._report_due = True
-        Timeout(self._env, self._interval_ns).callbacks.append(lambda _: self._tell(recorder))
+        self._clock.call_at(self._clock.now_ns + self._interval_ns, self._tell, recorder)
 
     def _tell(self, recorder: Recorder) -> None:
         self._report_due = False
-        message = recorder.report(int(self._env.now))
+        message = recorder.report(self._clock.now_ns)
         if message is not None:
             self._report(0 if self._newest is None else self._newest[1], message)
 
     def _take_media(self, packet: Packet, now_ns: int) -> Fate:
         near, near_frame, _ = self._newest or self._first(packet)
         # `unwrap` twice, spelled out: every packet passes here
-        sequence = near + ((packet.sequence - near + 0x8000) & 0xFFFF) - 0x8000
-        frame = near_frame + ((packet.frame - near_frame + 0x8000) & 0xFFFF) - 0x8000
+        steps, frames = (packet.sequence - near) & 0xFFFF, (packet.frame - near_frame) & 0xFFFF
+        sequence = near + steps if steps < 0x8000 else near + steps - 0x10000
+        frame = near_frame + frames if frames < 0x8000 else near_frame + frames - 0x10000
         if sequence > near:
             if frame > near_frame:
                 self._start_frame(sequence, frame)
@@ -134,13 +135,14 @@ class Receiver:
             self._newest = (sequence, frame, packet)
             if sequence > near + 1:
                 self._reveal(range(near + 1, sequence), now_ns)
-        if sequence not in self._kept:
+        kept = self._kept
+        if sequence not in kept:
             if sequence < near:
                 self.reordered += 1
             if self._mends or sequence < self._oldest:
                 return self._keep(sequence, frame, packet, now_ns)
-            self._kept[sequence] = packet  # `_keep`, spelled out for a stream without repair
-            return "delivered" if self._playout.insert(frame, packet, now_ns) else "late"
+            kept[sequence] = packet  # `_keep`, spelled out for a stream without repair
+            return "delivered" if self._insert(frame, packet, now_ns) else "late"
         if sequence not in self._mended:
             return "duplicate"  # the same packet once more
         self._mended.discard(sequence)
@@ -212,13 +214,12 @@ class Receiver:
             self._later(self._wait_ns, waiting)
 
     def _later(self, wait_ns: int, sequences: list[int]) -> None:
-        Timeout(self._env, wait_ns).callbacks.append(lambda _: self._ask(sequences))
+        self._clock.call_at(self._clock.now_ns + wait_ns, self._ask, sequences)
 
     def _ask(self, sequences: list[int]) -> None:
         """Ask for those still missing, if that is of use; and look again when a repeat should be there."""
         assert self._asker is not None
-        now_ns: int = self._env.now  # type: ignore[assignment]  # simpy says float; ours are whole ns
-        asked = self._asker.ask(sequences, now_ns)
+        asked = self._asker.ask(sequences, self._clock.now_ns)
         if asked:
             first_frame = self._asker.frame(asked[0])
             self._request(first_frame, nack.serialize([number & 0xFFFF for number in asked], 0, self._ssrc))
@@ -232,9 +233,11 @@ class Receiver:
         border = self._oldest
         while self._borders and self._borders[0][0] < now_ns:
             border = self._borders.popleft()[1]
-        for sequence in range(self._oldest, border):
-            self._kept.pop(sequence, None)
-            self._mended.discard(sequence)
+        old, forget = range(self._oldest, border), self._kept.pop
+        for sequence in old:
+            forget(sequence, None)
+        if self._mended:
+            self._mended.difference_update(old)
         self._oldest = border
         if self._decoder is not None:
             self._decoder.forget(border)

@@ -6,11 +6,11 @@ protect: parity +----+     requests --history--> repeats --> out
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from functools import partial
 
-from simpy import Environment, Event, Timeout
+from simpy import Event
 
 from simulator import congestion_feedback, nack
+from simulator.clock import Clock
 from simulator.encodings import Film
 from simulator.fec import Protector
 from simulator.fec_packet import FecPacket
@@ -29,7 +29,7 @@ class Sender:
     """Captures frame i at i / fps and sends it then, or with the last of its interleaved group.
 
     Args:
-        env: The simulation, with integer nanoseconds.
+        clock: The simulation's.
         film: What to send.
         stream: Numbers of the packets; its fps is that of the clock.
         playout: Says until when a packet is of use.
@@ -45,7 +45,7 @@ class Sender:
 
     def __init__(
         self,
-        env: Environment,
+        clock: Clock,
         film: Film,
         stream: RtpStream,
         playout: PlayoutBuffer,
@@ -58,38 +58,38 @@ class Sender:
         pacer: Pacer | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> None:
-        self._env, self._film, self._stream, self._playout = env, film, stream, playout
+        self._clock, self._film, self._stream, self._playout = clock, film, stream, playout
         self._ledger, self._out, self._depth = ledger, out, depth
         self._protector, self._history, self._on_progress = protector, history, on_progress
         self._rate, self._pacer = rate, pacer
         self._choice: Choice | None = None  # for the newest frame
         self._group: list[tuple[int, EncodedFrame]] = []  # captured, and waiting for the rest of the group
-        env.process(self._frame_clock())
+        clock.process(self._frame_clock())
 
     def told(self, message: bytes) -> None:
         """A message of the receiver has come back: a report for rate control, or a request for packets."""
         if congestion_feedback.is_feedback(message):
             if self._rate is not None:
-                self._rate.feedback(message, self._now_ns)
+                self._rate.feedback(message, self._clock.now_ns)
         elif self._history is not None:
             self._repeat(self._history, message)
 
     def _repeat(self, history: History, request: bytes) -> None:
         """Repeat what is still of use, at once: it is late already."""
-        now_ns = self._now_ns
+        now_ns = self._clock.now_ns
         for sequence in nack.parse(request):
             frame = history.frame(sequence)
             if frame is None or not self._ledger.is_open(frame):  # shown by now: a playout that adapts may be early
                 continue
             repeat = history.repeat(sequence, now_ns)
             if repeat is not None:
-                self._send([repeat], now_ns)
+                self._send([repeat])
 
     def _frame_clock(self) -> Generator[Event, None, None]:
         count = len(self._film)
         for number in range(count):
             capture_ns = frame_time_ns(number, self._stream.fps)
-            yield self._env.timeout(capture_ns - self._env.now)
+            yield self._clock.timeout(capture_ns - self._clock.now_ns)
             self._ledger.settle(capture_ns)
             self._capture(number, last=number == count - 1)
             if self._on_progress:
@@ -97,7 +97,7 @@ class Sender:
 
     def _capture(self, number: int, last: bool) -> None:
         encoded = self._encode(number)
-        self._ledger.captured(number, self._now_ns, encoded, self._choice)
+        self._ledger.captured(number, self._clock.now_ns, encoded, self._choice)
         self._group.append((number, encoded))
         if len(self._group) == self._depth or last:
             self._send_group(last)
@@ -106,14 +106,14 @@ class Sender:
     def _encode(self, number: int) -> EncodedFrame:
         if self._rate is None:
             return self._film.frame(number)
-        self._choice = self._rate.choose(self._now_ns)
+        self._choice = self._rate.choose(self._clock.now_ns)
         encoded = self._film.frame(number, self._choice.bpp)
         self._rate.encoded(sum(len(part.data) for part in encoded.slices))
         return encoded
 
     def _send_group(self, last: bool) -> None:
         """Media packets of the group, interleaved, then the parity of what is complete."""
-        media, now_ns = packetize(self._group, self._stream), self._now_ns
+        media, now_ns = packetize(self._group, self._stream), self._clock.now_ns
         if self._history is not None:
             shown_ns = {frame: self._playout.render_ns(frame) for frame, _ in self._group}
             for frame, packet, _ in media:
@@ -128,7 +128,7 @@ class Sender:
         if self._pacer is not None:
             self._pace(self._pacer, packets, now_ns)
         else:
-            self._send(packets, now_ns)
+            self._send(packets)
 
     def _pace(self, pacer: Pacer, packets: Sequence[tuple[int, AnyPacket]], now_ns: int) -> None:
         """Send the packets of the group, each when the pacer lets it go."""
@@ -137,24 +137,16 @@ class Sender:
         if self._choice is not None:
             rate_bps = max(rate_bps, self._choice.target_bps)
         for frame, packet in packets:
-            wait_ns = pacer.send_ns(now_ns, packet.size_bytes, rate_bps) - now_ns
-            if wait_ns:
-                Timeout(self._env, wait_ns).callbacks.append(partial(self._send_later, frame, packet))
+            send_ns = pacer.send_ns(now_ns, packet.size_bytes, rate_bps)
+            if send_ns > now_ns:
+                self._clock.call_at(send_ns, self._send, [(frame, packet)])
             else:
-                self._send([(frame, packet)], now_ns)
+                self._send([(frame, packet)])
 
-    def _send_later(self, frame: int, packet: AnyPacket, _: Event) -> None:
-        self._send([(frame, packet)], self._now_ns)
-
-    def _send(self, packets: Iterable[tuple[int, AnyPacket]], now_ns: int) -> None:
+    def _send(self, packets: Iterable[tuple[int, AnyPacket]]) -> None:
         """Send packets, each with its frame, now."""
-        journeys = self._ledger.send(packets, now_ns)
+        journeys = self._ledger.send(packets, self._clock.now_ns)
         if self._rate is not None:
             self._rate.sent(journeys)
         for journey in journeys:
             self._out(journey)
-
-    @property
-    def _now_ns(self) -> int:
-        now_ns: int = self._env.now  # type: ignore[assignment]  # simpy says float; ours are whole ns
-        return now_ns

@@ -12,10 +12,9 @@ them. No picture is decoded in here: deadlines and losses depend on sizes and ti
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from simpy import Environment
-
-from simulator import clock, feedback, nack, playout_delay, rate_loop, units
+from simulator import feedback, nack, playout_delay, rate_loop, units
 from simulator.channel import erasure, link
+from simulator.clock import Clock
 from simulator.delivery import FrameDelivery
 from simulator.encodings import Film, Ready
 from simulator.fec import Protector
@@ -104,19 +103,19 @@ def run_session(
             but the film has one rate only.
         AssertionError: If packets or bytes were not conserved, which is a bug in here.
     """
-    env, numbers = Environment(), _Numbers.draw(scenario.seed)
+    clock, numbers = Clock(), _Numbers.draw(scenario.seed)
     packets: list[PacketRecord] = []
     deliveries: list[FrameDelivery] = []
     playout = PlayoutBuffer(scenario.source.fps, playout_delay.make(scenario.playout), _waiting_ns(scenario))
     on_delivery = _erased(scenario, taps.delivery or deliveries.append)
     ledger = Ledger(scenario.seed, playout, taps.packets or packets.extend, on_delivery)
-    receiver = _receiver(env, scenario, playout, numbers.ssrc)
+    receiver = _receiver(clock, scenario, playout, numbers.ssrc)
     arrive, again = _in_turn(receiver.put, taps.received), scenario.protection.nack.enabled
-    path = link.make(env, scenario.channel, scenario.seed, arrive, repeats=again)
+    path = link.make(clock, scenario.channel, scenario.seed, arrive, repeats=again)
     film = Ready(encoded) if isinstance(encoded, Sequence) else encoded
-    sender = _sender(env, scenario, film, playout, ledger, numbers, _in_turn(taps.sent, path.put), on_progress)
-    reverse = _close_the_loop(env, scenario, receiver, sender, ledger)
-    clock.run(env)
+    sender = _sender(clock, scenario, film, playout, ledger, numbers, _in_turn(taps.sent, path.put), on_progress)
+    reverse = _close_the_loop(clock, scenario, receiver, sender, ledger)
+    clock.run()
 
     ledger.finish()
     conservation = Conservation(
@@ -161,15 +160,15 @@ def _waiting_ns(scenario: Scenario) -> int:
     return units.frame_time_ns(scenario.packetizer.depth - 1, scenario.source.fps)
 
 
-def _receiver(env: Environment, scenario: Scenario, playout: PlayoutBuffer, ssrc: int) -> Receiver:
+def _receiver(clock: Clock, scenario: Scenario, playout: PlayoutBuffer, ssrc: int) -> Receiver:
     fec, depth = scenario.protection.fec, scenario.packetizer.depth
     frames = depth + fec.frames  # a packet may help those of its block and its group
     keep_ns = max(units.frame_time_ns(frames, scenario.source.fps), KNOWN_NS)
-    return Receiver(env, playout, ssrc, depth, keep_ns, fec=fec.code != "none")
+    return Receiver(clock, playout, ssrc, depth, keep_ns, fec=fec.code != "none")
 
 
 def _sender(
-    env: Environment,
+    clock: Clock,
     scenario: Scenario,
     film: Film,
     playout: PlayoutBuffer,
@@ -183,7 +182,7 @@ def _sender(
     protector = Protector(fec, mtu_bytes, numbers.fec_ssrc, numbers.fec_sequence) if fec.code != "none" else None
     history = History(numbers.rtx_ssrc, numbers.rtx_sequence) if scenario.protection.nack.enabled else None
     return Sender(
-        env,
+        clock,
         film,
         stream,
         playout,
@@ -199,11 +198,11 @@ def _sender(
 
 
 def _close_the_loop(
-    env: Environment, scenario: Scenario, receiver: Receiver, sender: Sender, ledger: Ledger
+    clock: Clock, scenario: Scenario, receiver: Receiver, sender: Sender, ledger: Ledger
 ) -> feedback.ReversePath:
     """Requests and reports go back over the reverse path, if the scenario wants any."""
     spec, rate_control = scenario.protection.nack, scenario.rate_control
-    reverse = feedback.make(env, scenario.channel.delay, spec.feedback_loss, scenario.seed, out=sender.told)
+    reverse = feedback.make(clock, scenario.channel.delay, spec.feedback_loss, scenario.seed, out=sender.told)
 
     def send_back(frame: int, message: bytes) -> None:
         ledger.feedback(frame, nack.size_bytes(message))

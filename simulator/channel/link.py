@@ -16,9 +16,7 @@ drops and what is sent again (`repeats`) moves the draws of no other packet.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from simpy import Environment, Event, Timeout
-
-from simulator import clock, scenario_channel
+from simulator import scenario_channel
 from simulator.channel import bandwidth, corruption, delay, loss, outage, queue, reorder
 from simulator.channel.bandwidth import Bandwidth
 from simulator.channel.codel import Codel
@@ -29,6 +27,7 @@ from simulator.channel.outage import Outage
 from simulator.channel.queue import Queue
 from simulator.channel.reorder import Reorder
 from simulator.channel.repeats import Counted, make_loss
+from simulator.clock import Clock
 from simulator.journey import Fate, Journey, Tally
 from simulator.packet import Packet
 from simulator.streams import Draws, generator
@@ -82,7 +81,7 @@ class Link:
     nobody back.
 
     Args:
-        env: The simulation, with integer nanoseconds.
+        clock: The simulation's.
         queue, bandwidth, loss, delay, mishaps: The models.
         out: Called with each journey that reaches the other end, at that time.
         repeats: The models for packets sent again; None: they meet the same ones.
@@ -93,7 +92,7 @@ class Link:
 
     def __init__(
         self,
-        env: Environment,
+        clock: Clock,
         queue: Queue,
         bandwidth: Bandwidth,
         loss: Loss,
@@ -102,26 +101,38 @@ class Link:
         mishaps: Mishaps = Mishaps(),  # frozen
         repeats: Repeats | None = None,
     ) -> None:
-        self._env, self._post = env, clock.poster(env)
+        self._clock, self._call_at = clock, clock.call_at
         self._admit, self._finish_ns = queue.admit, bandwidth.finish_ns
         self._lost, self._draw_delay, self._fifo = loss.lost, delay.draw, not delay.reorder
         self._mishaps = None if mishaps == Mishaps() else mishaps
         self._repeats = repeats
-        self._on_arrival = (out,)
+        self._plain = repeats is None and self._mishaps is None
+        self._out = out
         self._line_free_ns = self._last_arrival_ns = 0
         self.queue_drop, self.lost, self.corrupt = Tally(), Tally(), Tally()
 
     def put(self, journey: Journey) -> None:
         """Take a packet from the sender, now."""
-        now_ns: int = self._env.now  # type: ignore[assignment]  # simpy says float; ours are whole ns
+        now_ns = self._clock.now_ns
         free_ns, size_bytes = self._line_free_ns, journey.size_bytes
         start_ns = free_ns if free_ns > now_ns else now_ns
-        if self._admit(now_ns, start_ns, size_bytes):
-            left_ns = self._line_free_ns = self._finish_ns(start_ns, size_bytes)
-            self._cross(journey, left_ns)
-        else:
+        if not self._admit(now_ns, start_ns, size_bytes):
             _end(journey, "queue_drop", self.queue_drop)
             self._skip(journey, start_ns)
+            return
+        left_ns = self._line_free_ns = self._finish_ns(start_ns, size_bytes)
+        if not self._plain:
+            self._cross(journey, left_ns)
+            return
+        lost, arrival_ns = self._lost(left_ns), left_ns + self._draw_delay(left_ns)
+        if self._fifo:
+            if arrival_ns < self._last_arrival_ns:
+                arrival_ns = self._last_arrival_ns
+            self._last_arrival_ns = arrival_ns
+        if lost:
+            _end(journey, "lost", self.lost)
+        else:
+            self._call_at(arrival_ns, self._out, journey)
 
     def _skip(self, journey: Journey, now_ns: int) -> None:
         """A packet leaves the line nevermore: the draws that would have been its own are nobody's."""
@@ -152,8 +163,7 @@ class Link:
         elif lost:
             _end(journey, "lost", self.lost)
         else:
-            journey.callbacks = self._on_arrival
-            self._post(arrival_ns, journey)
+            self._call_at(arrival_ns, self._out, journey)
 
     def _cross_mishaps(self, mishaps: Mishaps, journey: Journey, left_ns: int, arrival_ns: int, lost: bool) -> None:
         """The rest of the way where more than loss and delay may happen."""
@@ -173,8 +183,7 @@ class Link:
                 self._arrive(journey.copy(), max(copy_ns, arrival_ns))
 
     def _arrive(self, journey: Journey, arrival_ns: int) -> None:
-        journey.callbacks = self._on_arrival
-        self._post(arrival_ns, journey)
+        self._call_at(arrival_ns, self._out, journey)
 
 
 @dataclass(slots=True)
@@ -190,7 +199,7 @@ class CodelLink(Link):
 
     def __init__(
         self,
-        env: Environment,
+        clock: Clock,
         queue: Codel[_Held],
         bandwidth: Bandwidth,
         loss: Loss,
@@ -199,13 +208,13 @@ class CodelLink(Link):
         mishaps: Mishaps = Mishaps(),  # frozen
         repeats: Repeats | None = None,
     ) -> None:
-        super().__init__(env, _NoQueue(), bandwidth, loss, delay, out, mishaps, repeats)
+        super().__init__(clock, _NoQueue(), bandwidth, loss, delay, out, mishaps, repeats)
         self._queue, self._busy = queue, False
         self._last: _Held | None = None
 
     def put(self, journey: Journey) -> None:
         """Take a packet from the sender, now."""
-        now_ns: int = self._env.now  # type: ignore[assignment]
+        now_ns = self._clock.now_ns
         held = _Held(journey)
         if not self._queue.push(now_ns, journey.size_bytes, held):
             _end(journey, "queue_drop", self.queue_drop)
@@ -216,9 +225,9 @@ class CodelLink(Link):
         if not self._busy:
             self._serve()
 
-    def _serve(self, _: Event | None = None) -> None:
+    def _serve(self, _: None = None) -> None:
         """The line is free: send the next packet, and come back when that is done."""
-        now_ns: int = self._env.now  # type: ignore[assignment]
+        now_ns = self._clock.now_ns
         packet, dropped = self._queue.pop(now_ns)
         for each in dropped:
             _end(each.item.journey, "queue_drop", self.queue_drop)
@@ -228,7 +237,7 @@ class CodelLink(Link):
             left_ns = self._finish_ns(now_ns, packet.size_bytes)
             self._cross(packet.item.journey, left_ns)
             self._skip_all(packet.item.refused, left_ns)
-            Timeout(self._env, left_ns - now_ns).callbacks.append(self._serve)
+            self._call_at(left_ns, self._serve, None)
 
     def _skip_all(self, journeys: Sequence[Journey], now_ns: int) -> None:
         for journey in journeys:
@@ -258,7 +267,7 @@ def _end(journey: Journey, fate: Fate, tally: Tally) -> None:
 
 
 def make(
-    env: Environment,
+    clock: Clock,
     channel: scenario_channel.Channel,
     seed: int,
     out: Callable[[Journey], None],
@@ -267,7 +276,7 @@ def make(
     """The link a scenario asks for.
 
     Args:
-        env: The simulation.
+        clock: The simulation's.
         channel: The scenario's section.
         seed: Of the run.
         out: Called with each journey that reaches the other end.
@@ -292,8 +301,8 @@ def make(
     )
     waiting = channel.queue
     if isinstance(waiting, scenario_channel.CodelQueue):
-        return CodelLink(env, Codel(waiting.packets, waiting.target_ns, waiting.interval_ns, channel.mtu_bytes), *way)
-    return Link(env, queue.make(waiting, seed), *way)
+        return CodelLink(clock, Codel(waiting.packets, waiting.target_ns, waiting.interval_ns, channel.mtu_bytes), *way)
+    return Link(clock, queue.make(waiting, seed), *way)
 
 
 def _mishaps(channel: scenario_channel.Channel, seed: int, whose: str = "") -> Mishaps:
@@ -319,4 +328,4 @@ def check(channel: scenario_channel.Channel) -> None:
     Raises:
         TraceError: If a file the channel names cannot be used.
     """
-    make(Environment(), channel, 0, lambda journey: None)
+    make(Clock(), channel, 0, lambda journey: None)

@@ -47,15 +47,41 @@ class DropTail:
     packets, N + 1 are in the system at most, so this is an M/M/1/K system with K = N + 1.
 
     Args:
+        packets: Room for so many waiting packets.
+    """
+
+    __slots__ = ("_limit", "_waiting")
+
+    def __init__(self, packets: int) -> None:
+        self._limit = packets
+        self._waiting: deque[int] = deque()  # start_ns, oldest first
+
+    def admit(self, now_ns: int, start_ns: int, size_bytes: int) -> bool:
+        """See `Queue.admit`."""
+        if start_ns <= now_ns:
+            return True
+        waiting = self._waiting
+        while waiting and waiting[0] <= now_ns:
+            waiting.popleft()
+        if len(waiting) >= self._limit:
+            return False
+        waiting.append(start_ns)
+        return True
+
+
+class DropTailBytes:
+    """The same with room for so many bytes.
+
+    Args:
+        bytes: Room for so many waiting bytes on the wire.
         packets: Room for so many waiting packets; None: no such limit.
-        bytes: Room for so many waiting bytes on the wire; None: no such limit.
     """
 
     __slots__ = ("_bytes_limit", "_bytes_waiting", "_packets_limit", "_waiting")
 
-    def __init__(self, packets: int | None = None, bytes: int | None = None) -> None:
+    def __init__(self, bytes: int, packets: int | None = None) -> None:
         self._packets_limit = sys.maxsize if packets is None else packets
-        self._bytes_limit = sys.maxsize if bytes is None else bytes
+        self._bytes_limit = bytes
         self._waiting: deque[tuple[int, int]] = deque()  # (start_ns, size_bytes), oldest first
         self._bytes_waiting = 0
 
@@ -152,7 +178,10 @@ def make(model: Entrance, seed: int) -> Queue:
         case scenario_channel.InfiniteQueue():
             return Infinite()
         case scenario_channel.DroptailQueue():
-            return DropTail(model.packets, model.bytes)
+            if model.bytes is not None:
+                return DropTailBytes(model.bytes, model.packets)
+            assert model.packets is not None, model  # the scenario asks for one of them
+            return DropTail(model.packets)
         case scenario_channel.RedQueue():
             limits = model.min_packets, model.max_packets
             return Red(model.packets, *limits, model.max_share, model.weight, Draws(generator(seed, "queue")))

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from simpy import Environment
 
 from simulator.channel import bandwidth, delay, link, loss, queue
 from simulator.channel.codel import Codel
+from simulator.clock import Clock
 from simulator.streams import Draws, generator
 from tests.simulator.test_queue import SEEDS, constant, exponential_sizes, poisson, serve
 from tests.simulator.tiny import journey, scenario, send_at
@@ -105,7 +105,7 @@ def test_a_codel_link_that_is_never_full_does_what_a_link_without_a_queue_does()
     times = np.random.default_rng(1).integers(0, 300_000, 400).cumsum().tolist()
 
     def run(section):
-        env, came = Environment(), []
+        env, came = Clock(), []
         channel = scenario(
             queue=section,
             bandwidth={"model": "constant", "rate": "60 Mbit/s"},
@@ -120,7 +120,7 @@ def test_a_codel_link_that_is_never_full_does_what_a_link_without_a_queue_does()
 
 
 def test_codel_keeps_the_wait_of_an_overloaded_link_short_and_every_packet_has_a_fate():
-    env, waits = Environment(), []
+    env, waits = Clock(), []
     path = link.CodelLink(
         env,
         Codel(1000, 5 * MS, INTERVAL, 1500),

@@ -4,10 +4,10 @@ import numpy as np
 import simpy
 from hypothesis import given
 from hypothesis import strategies as st
-from simpy import Environment
 
 from simulator.channel import bandwidth, delay, loss, queue
 from simulator.channel.link import Link, Mishaps, make
+from simulator.clock import Clock
 from simulator.fec_packet import FecPacket
 from simulator.journey import Journey
 from simulator.packet import Packet
@@ -29,7 +29,7 @@ def link(env, out, **models):
 
 def arrivals(times_ns, **models):
     """(number, time in ns) of each packet at the far end, in order; and all journeys."""
-    env, came = Environment(), []
+    env, came = Clock(), []
     path = link(env, lambda packet: came.append((packet.number, env.now)), **models)
     return came, send_at(env, path, times_ns)
 
@@ -102,7 +102,7 @@ def test_one_event_a_packet_does_what_a_process_with_a_real_queue_does(steps, ro
     """A slow reference: a server process, a list of waiting packets, each step an event of its own."""
     line, times_ns = bandwidth.Constant(8_000_000_000), np.cumsum(steps).tolist()  # a byte a nanosecond
     fast, journeys = arrivals(times_ns, queue=queue.DropTail(room), bandwidth=line)
-    env, waiting, slow, dropped = Environment(), [], [], []
+    env, waiting, slow, dropped = Clock(), [], [], []
     server = simpy.Resource(env)
 
     def packet(number):
@@ -138,7 +138,7 @@ def test_the_same_seed_gives_the_same_arrivals_and_another_seed_others():
     ).channel
 
     def run(seed):
-        env, came = Environment(), []
+        env, came = Clock(), []
         path = make(env, channel, seed, lambda packet: came.append((packet.number, env.now)))
         send_at(env, path, range(0, 200 * MS, MS))
         return came
@@ -150,7 +150,7 @@ def test_wrong_bits_spare_the_headers_of_every_kind_of_packet():
     """Repeats and parity have longer headers than media; without a checksum those that are hit go on, changed."""
     spared = {}
     for packet in (MEDIA, restored_as_repeat(MEDIA), PARITY):
-        env, came = Environment(), []
+        env, came = Clock(), []
         path = link(env, came.append, mishaps=Mishaps(corruption=LastBit()))
         path.put(Journey(packet, 0, 0, packet.size_bytes, 0))
         env.run()

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from simpy import Environment
 
 from simulator.channel import corruption, link, outage, reorder
+from simulator.clock import Clock
 from simulator.fec_packet import FecPacket
 from simulator.media import ToyCodec
 from simulator.packet import OVERHEAD_BYTES
@@ -77,7 +77,7 @@ def test_repeats_and_parity_have_longer_headers_and_damage_to_them_is_known_too(
 
 def run(count=2000, gap_ns=MS, seed=1, **channel):
     """Journeys, (number, time) of arrivals, and the link."""
-    env, came = Environment(), []
+    env, came = Clock(), []
     path = link.make(env, scenario(**channel).channel, seed, lambda packet: came.append((packet.number, env.now)))
     return send_at(env, path, range(0, count * gap_ns, gap_ns)), came, path
 

@@ -1,11 +1,11 @@
 """The loop of losses, requests and repeats under scripted losses: times to the nanosecond."""
 
 import pytest
-from simpy import Environment
 
 from simulator import nack
 from simulator.channel import bandwidth, queue
 from simulator.channel.link import Link
+from simulator.clock import Clock
 from simulator.encodings import Ready
 from simulator.fec import Protector
 from simulator.feedback import ReversePath
@@ -38,13 +38,17 @@ class Loop:
     """Sender, link and receiver with 20 ms either way, 25 fps, 4 packets a frame, and scripted losses."""
 
     def __init__(self, lost=(), frames=3, deadline_ms=200, delays=None, fec=None, feedback_loss=0.0, depth=1, **keys):
-        env = self.env = Environment()
+        env = self.env = Clock()
         self.told, self.packets, self.deliveries = [], [], []
         playout = PlayoutBuffer(25, Fixed(deadline_ms * MS))
         self.ledger = Ledger(1, playout, self.packets.extend, self.deliveries.append)
         self.receiver = Receiver(env, playout, 5, depth, 40 * MS, fec=fec is not None)
         losses = Script([number in lost for number in range(10_000)])
-        delay = Script([each * MS for each in delays] + [20 * MS] * 10_000, reorder=True) if delays else Always(20 * MS)
+        delay = (
+            Script([round(each * MS) for each in delays] + [20 * MS] * 10_000, reorder=True)
+            if delays
+            else Always(20 * MS)
+        )
         path = Link(env, queue.Infinite(), bandwidth.Infinite(), losses, delay, self.receiver.put)
         protector = Protector(fec, 1500, 6, 0) if fec else None
         rtp = RtpStream(25, 1500, 5, sequence=65530)
