@@ -8,13 +8,16 @@ needs no event. Times and numbers are shared, so packets and events take turns a
 This is the one module that looks inside SimPy.
 """
 
+import gc
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from heapq import heappop, heappush
 from typing import Any, TypeAlias
 
 from simpy import Environment, Event
 
+COLLECT_AFTER = 50_000  # new objects: Python's 700 are a few frames, of which hardly any make a cycle
 NORMAL = 1  # simpy.core.NORMAL: the priority of all events but those that start or stop a process
 DAY_BITS = 20  # a day of the calendar has 2^20 ns, about a millisecond
 
@@ -48,6 +51,10 @@ class Clock(Environment):
     def run(self, until: float | Event | None = None) -> None:
         """Event after event and arrival after arrival, in order of time and number, until there are none."""
         assert until is None, "this clock stops when nothing is left"
+        with _seldom_collected():
+            self._run()
+
+    def _run(self) -> None:
         events, place = self._queue, 0
         while True:
             due = self._due
@@ -72,3 +79,15 @@ class Clock(Environment):
                 callback(event)
             if not event._ok and not hasattr(event, "_defused"):
                 raise event._value
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Look for cyclic garbage less often meanwhile; whoever has switched that off, or set it higher, keeps it so."""
+    before = gc.get_threshold()
+    if 0 < before[0] < COLLECT_AFTER:
+        gc.set_threshold(COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

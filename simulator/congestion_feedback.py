@@ -7,9 +7,11 @@ sequence number, so the packets themselves need no header extension and cost not
 """
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
 
 from simulator.packet import FIRST_BYTE, IP_UDP_BYTES
@@ -33,6 +35,7 @@ TYPE, RTPFB = 11, 205
 
 RECEIVED = 0x8000
 OFFSET_HZ, MOST_OFFSET = 1024, 0x1FFE  # the last one says: earlier still
+OFFSETS_NS = [offset * SECOND_NS // OFFSET_HZ for offset in range(0x2000)]
 TIME_HZ = 65536
 
 
@@ -60,14 +63,15 @@ def serialize(blocks: Sequence[Block], now_ns: int) -> bytes:
 
 def _block(block: Block, time: int) -> bytes:
     report_ns = time * SECOND_NS // TIME_HZ
-    metrics = [0 if at_ns is None else RECEIVED | _offset(report_ns - at_ns) for at_ns in block.arrived_ns]
-    padded = metrics + [0] * (len(metrics) % 2)
-    return BLOCK.pack(block.ssrc, block.first, len(metrics)) + struct.pack(f">{len(padded)}H", *padded)
+    count = len(block.arrived_ns)
+    before = [None if at_ns is None else (report_ns - at_ns) * OFFSET_HZ // SECOND_NS for at_ns in block.arrived_ns]
+    metrics = [0 if each is None else RECEIVED | (each if 0 <= each <= MOST_OFFSET else _cut(each)) for each in before]
+    padded = metrics + [0] * (count % 2)
+    return BLOCK.pack(block.ssrc, block.first, count) + struct.pack(f">{len(padded)}H", *padded)
 
 
-def _offset(before_ns: int) -> int:
-    offset = before_ns * OFFSET_HZ // SECOND_NS
-    return offset if 0 <= offset <= MOST_OFFSET else 0 if offset < 0 else MOST_OFFSET
+def _cut(offset: int) -> int:
+    return 0 if offset < 0 else MOST_OFFSET
 
 
 def parse(data: bytes, now_ns: int) -> list[Block]:
@@ -101,9 +105,7 @@ def _blocks(data: bytes, place: int, report_ns: int) -> Iterable[Block]:
             raise ValueError(f"count of reports: {count} do not fit into the message")
         metrics = struct.unpack_from(f">{count}H", data, place)
         place += 2 * (count + count % 2)
-        arrived = [
-            report_ns - (metric & 0x1FFF) * SECOND_NS // OFFSET_HZ if metric & RECEIVED else None for metric in metrics
-        ]
+        arrived = [report_ns - OFFSETS_NS[metric & 0x1FFF] if metric & RECEIVED else None for metric in metrics]
         yield Block(ssrc, first, tuple(arrived))
 
 
@@ -136,21 +138,29 @@ class Recorder:
 
     def __init__(self) -> None:
         self._streams: dict[int, _Stream] = {}
+        self._arrivals: list[tuple[int, int, int]] = []  # since the last report
 
     def arrived(self, ssrc: int, sequence: int, now_ns: int) -> None:
         """Note a packet by its 16-bit number."""
-        stream = self._streams.get(ssrc)
-        if stream is None:
-            stream = self._streams[ssrc] = _Stream(sequence)
-        newest = stream.newest
-        number = newest + ((sequence - stream.base - newest + 0x8000) & 0xFFFF) - 0x8000  # `unwrap`, spelled out
-        if number > newest:
-            stream.newest = number
-        if number >= stream.reported:
-            stream.fresh.setdefault(number, now_ns)
+        self._arrivals.append((ssrc, sequence, now_ns))
+
+    def _sort(self) -> None:
+        """Arrivals to their streams."""
+        arrivals, self._arrivals = self._arrivals, []
+        for ssrc, sequence, at_ns in arrivals:
+            stream = self._streams.get(ssrc)
+            if stream is None:
+                stream = self._streams[ssrc] = _Stream(sequence)
+            newest = stream.newest
+            number = newest + ((sequence - stream.base - newest + 0x8000) & 0xFFFF) - 0x8000  # `unwrap`, spelled out
+            if number > newest:
+                stream.newest = number
+            if number >= stream.reported:
+                stream.fresh.setdefault(number, at_ns)
 
     def report(self, now_ns: int) -> bytes | None:
         """A message about all that came since the last one; None if nothing did."""
+        self._sort()
         blocks = [_told(ssrc, stream) for ssrc, stream in self._streams.items() if stream.fresh]
         return serialize(blocks, now_ns) if blocks else None
 
@@ -158,7 +168,7 @@ class Recorder:
 def _told(ssrc: int, stream: _Stream) -> Block:
     first, end, fresh = stream.reported, stream.newest + 1, stream.fresh
     stream.reported, stream.fresh = end, {}
-    return Block(ssrc, (stream.base + first) & 0xFFFF, tuple(fresh.get(number) for number in range(first, end)))
+    return Block(ssrc, (stream.base + first) & 0xFFFF, tuple(map(fresh.get, range(first, end))))
 
 
 class PacketReport(NamedTuple):
@@ -175,6 +185,8 @@ class PacketReport(NamedTuple):
     size_bytes: int
 
 
+_new_report = partial(tuple.__new__, PacketReport)  # PacketReport(...) without a call in Python
+
 FORGET_NS = 10 * SECOND_NS  # without feedback for so long, none will come: it got lost on its way
 
 
@@ -186,12 +198,14 @@ class Outstanding:
     """
 
     def __init__(self) -> None:
-        self._open: dict[tuple[int, int], tuple[int, int]] = {}  # SSRC, 16-bit number -> sent_ns, size_bytes
+        self._open: defaultdict[int, dict[int, tuple[int, int]]] = defaultdict(
+            dict
+        )  # SSRC -> 16-bit number -> sent_ns, size_bytes
         self.size_bytes = 0
 
     def sent(self, ssrc: int, sequence: int, now_ns: int, size_bytes: int) -> None:
         """Note a packet."""
-        self._open[ssrc, sequence] = (now_ns, size_bytes)
+        self._open[ssrc][sequence] = (now_ns, size_bytes)
         self.size_bytes += size_bytes
 
     def read(self, message: bytes, now_ns: int) -> list[PacketReport]:
@@ -200,13 +214,18 @@ class Outstanding:
         Raises:
             ValueError: If it is no such message.
         """
-        reports = []
+        reports: list[PacketReport] = []
         for block in parse(message, now_ns):
-            for step, arrived_ns in enumerate(block.arrived_ns):
-                known = self._open.pop((block.ssrc, (block.first + step) & 0xFFFF), None)
+            take = self._open[block.ssrc].pop
+            for number, arrived_ns in enumerate(block.arrived_ns, block.first):
+                known = take(number & 0xFFFF, None)
                 if known is not None:
-                    self.size_bytes -= known[1]
-                    reports.append(PacketReport(known[0], arrived_ns, known[1]))
-        while self._open and next(iter(self._open.values()))[0] < now_ns - FORGET_NS:
-            self.size_bytes -= self._open.pop(next(iter(self._open)))[1]
-        return sorted(reports, key=attrgetter("sent_ns"))
+                    reports.append(_new_report((known[0], arrived_ns, known[1])))
+        self.size_bytes -= sum([report[2] for report in reports])
+        for stream in self._open.values():
+            self._forget(stream, now_ns - FORGET_NS)
+        return sorted(reports, key=itemgetter(0))
+
+    def _forget(self, stream: dict[int, tuple[int, int]], before_ns: int) -> None:
+        while stream and next(iter(stream.values()))[0] < before_ns:
+            self.size_bytes -= stream.pop(next(iter(stream)))[1]

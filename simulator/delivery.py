@@ -1,16 +1,17 @@
 """What the network made of one frame: the journeys of its packets, folded into one row of numbers."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from simulator.journey import Journey, with_copies
 from simulator.media import Slice
 from simulator.packet import OVERHEAD_BYTES, Kind, Packet
 from simulator.packetizer import depacketize
 
+ARRIVED = ("delivered", "duplicate")
 
-@dataclass(frozen=True)
-class FrameDelivery:
+
+class FrameDelivery(NamedTuple):
     """One frame, when all has been seen of it.
 
     `packets_` and `bytes_` are wire sizes, headers included, unless said otherwise.
@@ -100,7 +101,7 @@ def deliver(
     for journey in journeys:
         kinds[journey.packet.kind].append(journey)
     media = kinds["media"]
-    missed = [journey for journey in media if journey.fate not in ("delivered", "duplicate")]
+    missed = [journey for journey in media if journey.fate not in ARRIVED]
     there = {part.index for part in received}
     late = _total([journey for journey in missed if journey.fate == "late"])
     sent, fec, repeats = _total(media), _total(kinds["fec"]), _total(kinds["retransmission"])
@@ -143,6 +144,8 @@ def deliver(
 
 def _total(journeys: Sequence[Journey]) -> tuple[int, int]:
     """Packets and their bytes on the wire."""
+    if not journeys:
+        return 0, 0
     return len(journeys), sum([journey.size_bytes for journey in journeys])
 
 

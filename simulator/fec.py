@@ -11,9 +11,11 @@ p0 = 5, p1 = 3, q0 = 6, packet p0 is lost; then p0 = q0 ^ p1 = 5.
 No clock and no chance in here.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from operator import attrgetter
+from typing import TypeAlias
 
 from simulator import fec_packet
 from simulator.errors import MediaError
@@ -65,7 +67,7 @@ class _Symbols:
 
     def __init__(self, packets: Sequence[Packet]) -> None:
         self._packets = packets
-        self.length = max([fec_packet.symbol_bytes(packet) for packet in packets])
+        self.length = fec_packet.symbol_bytes(max([len(packet.payload) for packet in packets]))
 
     @cached_property
     def strings(self) -> list[bytes]:
@@ -118,6 +120,9 @@ def rebuild(symbols: Mapping[int, bytes], parity: Mapping[int, Content], size: i
     matrix = [[coefficient(row, column) for column in missing] for row in rows]
     found = solve(matrix, sums, length)
     return {column: value.to_bytes(length, "little") for column, value in zip(missing, found, strict=True)}
+
+
+_new_packet = partial(tuple.__new__, FecPacket)  # FecPacket(...) without a call in Python
 
 
 class Protector:
@@ -174,10 +179,11 @@ class Protector:
         frame, (_, timestamp, _, _, frame_number, *_) = newest.frame, newest.packet
         for index in range(count):
             content, sequence = _Sum(symbols, index), self._sequence
-            packet = FecPacket(
-                sequence, timestamp, self._ssrc, frame_number, base, members, index, count, code, content
+            packet = _new_packet(
+                (sequence, timestamp, self._ssrc, frame_number, base, members, index, count, code, content, "fec", 0)
             )
-            self._check(packet, frame)
+            if not index:  # the others are as large
+                self._check(packet, frame)
             self._sequence = next_number(sequence)
             yield frame, packet
 
@@ -203,6 +209,9 @@ def _even(total: int, most: int) -> Iterator[tuple[int, int]]:
         yield total * part // parts, total * (part + 1) // parts
 
 
+_Name: TypeAlias = tuple[int, tuple[int, ...]]  # of a block: whole number of its first packet, offsets of all
+
+
 class _Block:
     """A block the receiver knows of: its packets' whole numbers, those missing, and its parity."""
 
@@ -219,16 +228,20 @@ class Decoder:
     Args:
         kept: Media packets that arrived, by whole sequence number; the owner goes on filling it.
         ssrc: Of the media stream, for the packets rebuilt.
+
+    Attributes:
+        wanted: Missing packets that would help, by whole number, and the block of each.
     """
 
     def __init__(self, kept: Mapping[int, Packet], ssrc: int) -> None:
         self._kept, self._ssrc = kept, ssrc
-        self._blocks: dict[tuple[int, tuple[int, ...]], _Block] = {}  # in order of their first parity
-        self._block_of: dict[int, _Block] = {}  # by missing packet
+        self._blocks: dict[_Name, _Block] = {}
+        self._order: deque[_Name] = deque()  # of their first parity
+        self.wanted: dict[int, _Block] = {}
 
     def media(self, sequence: int) -> list[tuple[int, Packet]]:
         """A media packet has been kept: what can be rebuilt with its help, by whole number."""
-        block = self._block_of.pop(sequence, None)
+        block = self.wanted.pop(sequence, None)
         if block is None:
             return []
         block.missing.discard(sequence)
@@ -255,19 +268,19 @@ class Decoder:
             members = [base + member for member in packet.members]
             missing = {number for number in members if number not in self._kept}
             block = self._blocks[base, packet.members] = _Block(members, missing)
-            self._block_of.update(dict.fromkeys(missing, block))
+            self._order.append((base, packet.members))
+            if missing:
+                self.wanted.update(dict.fromkeys(missing, block))
         block.parity[packet.index] = packet.parity
         return self._rebuild(block)
 
     def forget(self, before: int) -> None:
         """Drop the oldest blocks, as far as all their packets are older than a whole number."""
-        while self._blocks:
-            key, block = next(iter(self._blocks.items()))
-            if block.members[-1] >= before:
-                return
-            del self._blocks[key]
+        order = self._order
+        while order and order[0][0] + order[0][1][-1] < before:
+            block = self._blocks.pop(order.popleft())
             for number in block.missing:
-                self._block_of.pop(number, None)
+                self.wanted.pop(number, None)
 
     def _rebuild(self, block: _Block) -> list[tuple[int, Packet]]:
         """As soon as there are as many parity packets as holes."""

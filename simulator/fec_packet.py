@@ -140,9 +140,9 @@ def parse(data: bytes) -> FecPacket:
     return FecPacket(rtp.sequence, rtp.timestamp, rtp.ssrc, frame, base, members, index, count, CODES[code], data[end:])
 
 
-def symbol_bytes(packet: Packet) -> int:
-    """How long its `symbol` is."""
-    return SYMBOL_HEAD.size + len(packet.payload)
+def symbol_bytes(payload_bytes: int) -> int:
+    """How long the `symbol` of a packet with so long a payload is."""
+    return SYMBOL_HEAD.size + payload_bytes
 
 
 def symbol(packet: Packet) -> bytes:

@@ -18,7 +18,6 @@ import itertools
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -70,7 +69,7 @@ class JpegMedia(StillCodec):
         ]
         costs = np.split(block_costs(frame).ravel(), np.cumsum([part.tokens for part in made])[:-1])
         important = importances([float(own.sum()) for own in costs])
-        return tuple(replace(part, importance=each) for part, each in zip(made, important, strict=True))
+        return tuple(part._replace(importance=each) for part, each in zip(made, important, strict=True))
 
     def decode(
         self, received: Sequence[Sequence[Slice]], size: tuple[int, int], concealment: str, temporal: bool

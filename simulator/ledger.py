@@ -112,8 +112,8 @@ class Ledger:
                 break
             self._close(frame)
         under_way = self._under_way
-        while under_way and under_way[0].fate is not None and _ended(under_way[0]):
-            self._enter(under_way.popleft(), copy=False)
+        while under_way and under_way[0].fate is not None and (not under_way[0].copies or _ended(under_way[0])):
+            self._enter(under_way.popleft())
         if len(self._records) >= BLOCK:
             self._hand_on()
 
@@ -124,25 +124,33 @@ class Ledger:
         self.settle(0)
         self._hand_on()
         for journey in with_copies(self._under_way):  # none, or the check of conservation will say so
-            self._count(journey, copy=False)
+            self.account[journey.fate or "in_flight"].add(journey.size_bytes)
 
-    def _enter(self, journey: Journey, copy: bool) -> None:
+    def _enter(self, journey: Journey) -> None:
         """A journey and its copies have come to their ends."""
-        self._records.append(_record(journey, self._seed))
-        if not copy and journey.fate is not None:  # `_count`, spelled out: every packet passes here
-            tally = self.account[journey.fate]
-            tally.packets += 1
-            tally.bytes += journey.size_bytes
-        else:
-            self._count(journey, copy)
-        if journey.copies:
-            for each in journey.copies:
-                self._enter(each, copy=True)
-
-    def _count(self, journey: Journey, copy: bool) -> None:
-        self.account[journey.fate or "in_flight"].add(journey.size_bytes)
-        if copy:
-            self.duplicated.add(journey.size_bytes)
+        packet, fate, size_bytes, arrived_ns = journey.packet, journey.fate, journey.size_bytes, journey.arrived_ns
+        assert fate is not None, journey
+        self._records.append(
+            _new_record(
+                (
+                    self._seed,
+                    journey.frame,
+                    journey.number,
+                    packet.kind,
+                    size_bytes,
+                    journey.sent_ns / MS_NS,
+                    None if arrived_ns is None else arrived_ns / MS_NS,
+                    fate,
+                    packet.tokens,
+                )
+            )
+        )
+        tally = self.account[fate]
+        tally.packets += 1  # not tally.add: a call a packet
+        tally.bytes += size_bytes
+        for each in journey.copies or ():
+            self.duplicated.add(each.size_bytes)
+            self._enter(each)
 
     def _close(self, frame: _OpenFrame) -> None:
         number, playout, choice = frame.frame, self._playout, frame.choice
@@ -176,21 +184,3 @@ def _all_ended(journeys: list[Journey]) -> bool:
     if None in [journey.fate for journey in journeys]:
         return False
     return all([_all_ended(journey.copies) for journey in journeys if journey.copies])
-
-
-def _record(journey: Journey, seed: int) -> PacketRecord:
-    assert journey.fate is not None, journey
-    packet, arrived_ns = journey.packet, journey.arrived_ns
-    return _new_record(
-        (
-            seed,
-            journey.frame,
-            journey.number,
-            packet.kind,
-            journey.size_bytes,
-            journey.sent_ns / MS_NS,
-            None if arrived_ns is None else arrived_ns / MS_NS,
-            journey.fate,
-            packet.tokens,
-        )
-    )

@@ -10,7 +10,7 @@ mean colour of a 16x16 block.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,10 @@ from simulator.errors import MediaError
 from simulator.toy_slices import FULL_BITS, HEADER, INTERLEAVES, TOKEN_BITS, shares, slice_order
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """A part of one frame that travels in one packet and decodes alone, given the picture size.
+
+    A tuple, as `Packet` is: each packet that arrives makes one.
 
     Attributes:
         index: Which slice of its frame, 0 to count - 1.
@@ -34,8 +35,8 @@ class Slice:
             has the rule); parity may protect slices unequally.
     """
 
-    index: int
-    count: int
+    index: int  # type: ignore[assignment]  # two methods of tuples, which nobody asks a slice for
+    count: int  # type: ignore[assignment]
     tokens: int
     data: bytes
     erased: tuple[int, ...] = ()

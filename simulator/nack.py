@@ -122,24 +122,25 @@ class Asker:
 
     Attributes:
         round_trip: The estimate.
+        missing: What it waits for, by whole number.
     """
 
     def __init__(self, spec: Nack) -> None:
         self._retries, self._margin_ns = spec.retries, spec.margin_ns
         self.round_trip = RoundTrip(spec.initial_rtt_ns)
-        self._missing: dict[int, _Missing] = {}
+        self.missing: dict[int, _Missing] = {}
 
     def gap(self, sequence: int, frame: int, deadline_ns: int) -> None:
         """A packet (whole number) of a frame has been overtaken; it is of use until `deadline_ns`."""
-        self._missing[sequence] = _Missing(frame, deadline_ns)
+        self.missing[sequence] = _Missing(frame, deadline_ns)
 
     def knows(self, sequence: int) -> bool:
         """Whether a packet is known to be missing."""
-        return sequence in self._missing
+        return sequence in self.missing
 
     def frame(self, sequence: int) -> int:
         """The frame of a missing packet."""
-        return self._missing[sequence].frame
+        return self.missing[sequence].frame
 
     def arrived(self, sequence: int, now_ns: int, repeated: bool) -> None:
         """A packet is there: received, sent again, or rebuilt.
@@ -147,7 +148,7 @@ class Asker:
         A repeat measures the round trip, unless it was asked for twice and may answer either request
         (Karn and Partridge 1987; RFC 6298, section 3).
         """
-        missing = self._missing.pop(sequence, None)
+        missing = self.missing.pop(sequence, None)
         if missing and repeated and missing.asked == 1:
             self.round_trip.measured(now_ns - missing.asked_ns)
 
@@ -156,11 +157,11 @@ class Asker:
         asked = []
         in_time_ns = now_ns + self.round_trip.smoothed_ns + self._margin_ns
         for sequence in sequences:
-            missing = self._missing.get(sequence)
+            missing = self.missing.get(sequence)
             if missing is None:
                 continue
             if missing.asked == self._retries or in_time_ns >= missing.deadline_ns:
-                del self._missing[sequence]
+                del self.missing[sequence]
                 continue
             missing.asked += 1
             missing.asked_ns = now_ns

@@ -48,8 +48,9 @@ class Outgoing(NamedTuple):
     importance: int
 
 
-_new_packet = partial(tuple.__new__, Packet)  # Packet(...) and Outgoing(...) without a call in Python
+_new_packet = partial(tuple.__new__, Packet)  # Packet(...) and the like without a call in Python
 _new_outgoing = partial(tuple.__new__, Outgoing)
+_new_slice = partial(tuple.__new__, Slice)
 
 
 def packetize(group: Sequence[tuple[int, EncodedFrame]], stream: RtpStream) -> list[Outgoing]:
@@ -67,36 +68,27 @@ def packetize(group: Sequence[tuple[int, EncodedFrame]], stream: RtpStream) -> l
             where it stood.
     """
     parts = [(frame, part, part is encoded.slices[-1]) for frame, encoded in group for part in encoded.slices]
+    most_bytes = stream.mtu_bytes - OVERHEAD_BYTES
     for frame, part, _ in parts:
-        _check(frame, part, stream.mtu_bytes)
+        index, count, tokens, data, _, _ = part
+        if len(data) > most_bytes or tokens > MAX_TOKENS or not 0 <= index < count <= MAX_SLICES:
+            raise _refusal(frame, part, stream.mtu_bytes)
     if len(group) > 1:
         parts.sort(key=lambda each: each[1].index)  # stable: frames stay in order
     timestamps = {frame: _timestamp(frame, stream) for frame, _ in group}
     first, ssrc = stream.sequence, stream.ssrc
     stream.sequence = (first + len(parts)) & 0xFFFF
     return [
-        _new_outgoing((frame, _media(part, frame, first + step, timestamps[frame], ssrc, last), part.importance))
-        for step, (frame, part, last) in enumerate(parts)
+        _outgoing(part, frame, sequence & 0xFFFF, timestamps[frame], ssrc, last)
+        for sequence, (frame, part, last) in enumerate(parts, first)
     ]
 
 
-def _media(part: Slice, frame: int, sequence: int, timestamp: int, ssrc: int, last: bool) -> Packet:
-    """The packet of a slice; frame and sequence number are cut to their 16 bits."""
-    return _new_packet(
-        (
-            sequence & 0xFFFF,
-            timestamp,
-            ssrc,
-            last,
-            frame & 0xFFFF,
-            part.index,
-            part.count,
-            part.tokens,
-            "media",
-            part.data,
-            None,
-        )
-    )
+def _outgoing(part: Slice, frame: int, sequence: int, timestamp: int, ssrc: int, last: bool) -> Outgoing:
+    """The packet of a slice; the frame number is cut to its 16 bits."""
+    index, count, tokens, data, _, importance = part
+    head = sequence, timestamp, ssrc, last, frame & 0xFFFF
+    return _new_outgoing((frame, _new_packet((*head, index, count, tokens, "media", data, None)), importance))
 
 
 def _timestamp(frame: int, stream: RtpStream) -> int:
@@ -124,22 +116,23 @@ def frame_of(steps: int, near: Packet, near_frame: int, depth: int) -> int:
     return max(near_frame - turn + group * depth + place % depth, 0)
 
 
-def _check(frame: int, part: Slice, mtu_bytes: int) -> None:
+def _refusal(frame: int, part: Slice, mtu_bytes: int) -> MediaError:
     size_bytes = OVERHEAD_BYTES + len(part.data)
-    if size_bytes <= mtu_bytes and part.tokens <= MAX_TOKENS and 0 <= part.index < part.count <= MAX_SLICES:
-        return
     where = f"packetizer.packets_per_frame (frame {frame}, slice {part.index})"
     if size_bytes > mtu_bytes:
         rule = f"a slice and its {OVERHEAD_BYTES} bytes of headers must fit channel.mtu_bytes = {mtu_bytes}"
-        raise MediaError(where, rule, size_bytes, "Raise packets_per_frame, or lower the codec's rate")
+        return MediaError(where, rule, size_bytes, "Raise packets_per_frame, or lower the codec's rate")
     if part.tokens > MAX_TOKENS:
         rule = f"a packet holds at most {MAX_TOKENS} tokens"
-        raise MediaError(where, rule, part.tokens, "Raise packets_per_frame")
+        return MediaError(where, rule, part.tokens, "Raise packets_per_frame")
     rule = f"slices are numbered from 0 and there are at most {MAX_SLICES}"
-    raise MediaError(where, rule, (part.index, part.count), "Lower packets_per_frame")
+    return MediaError(where, rule, (part.index, part.count), "Lower packets_per_frame")
 
 
 def depacketize(packets: Iterable[Packet]) -> list[Slice]:
     """The slices in some media packets of one frame, by index; each once, however often it came."""
     last = {packet.slice_index: packet for packet in packets}
-    return [Slice(index, last[index].slice_count, last[index].tokens, last[index].payload) for index in sorted(last)]
+    return [
+        _new_slice((index, packet.slice_count, packet.tokens, packet.payload, (), 0))
+        for index, packet in sorted(last.items())
+    ]

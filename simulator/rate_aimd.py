@@ -11,6 +11,7 @@ link_capacity_estimator.cc, since the draft leaves its start open.
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from typing import Literal
 
 from simulator.rate_delay import Usage
@@ -39,18 +40,20 @@ class ReceivedRate:
 
     def __init__(self) -> None:
         self._arrivals: deque[tuple[int, int]] = deque()  # time, bytes
-        self._bytes = 0
+        self._bytes = self._newest_ns = 0
         self._first_ns: int | None = None
 
-    def add(self, arrived_ns: int, size_bytes: int) -> None:
-        """Take an arrival; times out of order count as of the newest seen."""
-        arrivals = self._arrivals
-        if self._first_ns is None:
-            self._first_ns = arrived_ns
-        if arrivals and arrivals[-1][0] > arrived_ns:
-            arrived_ns = arrivals[-1][0]
-        arrivals.append((arrived_ns, size_bytes))
-        self._bytes += size_bytes
+    def add(self, arrivals: Iterable[tuple[int, int]]) -> None:
+        """Take arrivals (time, bytes); times out of order count as of the newest seen."""
+        newest_ns, take = self._newest_ns, self._arrivals.append
+        for arrived_ns, size_bytes in arrivals:
+            if arrived_ns > newest_ns:
+                newest_ns = arrived_ns
+            take((newest_ns, size_bytes))
+            self._bytes += size_bytes
+        self._newest_ns = newest_ns
+        if self._first_ns is None and self._arrivals:
+            self._first_ns = self._arrivals[0][0]
 
     def rate_bps(self) -> float | None:
         """The rate at the last arrival; None before a window has passed since the first."""

@@ -76,14 +76,14 @@ class Gcc:
         """Take the news of one feedback message, which arrives now."""
         if not reports:
             return
-        received, bursts = self._received.add, self._bursts.add  # every packet passes here
-        for sent_ns, arrived_ns, size_bytes in reports:
-            if arrived_ns is not None:
-                received(arrived_ns, size_bytes)
-                change = bursts(sent_ns, arrived_ns)
-                if change is not None:
-                    slope = self._trendline.add(change)
-                    self._detector.update(slope, self._trendline.changes, change)
+        came = [(sent_ns, at_ns, size_bytes) for sent_ns, at_ns, size_bytes in reports if at_ns is not None]
+        self._received.add([(at_ns, size_bytes) for _, at_ns, size_bytes in came])
+        bursts = self._bursts.add  # every packet passes here
+        for sent_ns, at_ns, _ in came:
+            change = bursts(sent_ns, at_ns)
+            if change is not None:
+                slope = self._trendline.add(change)
+                self._detector.update(slope, self._trendline.changes, change)
         rtt_ns = now_ns - reports[-1].sent_ns
         delay_based = self._aimd.update(self._detector.usage, self._received.rate_bps(), rtt_ns, now_ns)
         self._target_bps = self._loss.update(reports, delay_based, self._min_bps, rtt_ns, now_ns)

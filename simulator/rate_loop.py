@@ -61,8 +61,9 @@ class RateLoop:
         """Packets of any kind are put on the link."""
         outstanding, window = self._outstanding, self._window
         for journey in journeys:
-            outstanding.sent(journey.packet.ssrc, journey.packet.sequence, journey.sent_ns, journey.size_bytes)
-            self._wire_bytes += journey.size_bytes
+            packet, size_bytes = journey.packet, journey.size_bytes
+            outstanding.sent(packet.ssrc, packet.sequence, journey.sent_ns, size_bytes)
+            self._wire_bytes += size_bytes
             if window is not None:
                 window.update(outstanding.size_bytes)
 

@@ -57,7 +57,7 @@ class CongestionWindow:
             self.ratio = 1.0
         elif fill > FULL:
             self.ratio *= PUSH_HARD if fill > OVERFULL else PUSH
-        else:
+        elif self.ratio < 1.0:
             self.ratio = min(self.ratio * RECOVER, 1.0)
 
     def limit(self, target_bps: float) -> float:

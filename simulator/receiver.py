@@ -186,11 +186,12 @@ class Receiver:
         self._kept[sequence] = packet
         if how != "sent":
             self._mended.add(sequence)
-        in_time = self._playout.insert(frame, packet, now_ns, how != "sent")
-        if self._asker is not None:
-            self._asker.arrived(sequence, now_ns, how == "repeated")
-        if self._decoder is not None and (mended := self._decoder.media(sequence)):
-            self._rebuilt(mended, now_ns)
+        in_time = self._insert(frame, packet, now_ns, how != "sent")
+        asker, decoder = self._asker, self._decoder
+        if asker is not None and asker.missing:
+            asker.arrived(sequence, now_ns, how == "repeated")
+        if decoder is not None and sequence in decoder.wanted:
+            self._rebuilt(decoder.media(sequence), now_ns)
         return "delivered" if in_time else "late"
 
     def _rebuilt(self, packets: Sequence[tuple[int, Packet]], now_ns: int) -> None:

@@ -4,6 +4,7 @@ No clock and no chance in here: time is an argument.
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 from simulator.packet import Packet, next_number, unwrap
 
@@ -21,14 +22,17 @@ class History:
         self._sent: dict[int, tuple[int, Packet, int]] = {}  # by 16-bit number: frame, packet, expiry
         self._order: deque[int] = deque()
 
-    def add(self, frame: int, packet: Packet, expires_ns: int, now_ns: int) -> None:
-        """Remember a packet of a frame (whole number) until `expires_ns`; forget older ones."""
-        while self._order and self._sent[self._order[0]][2] < now_ns:
-            del self._sent[self._order.popleft()]
-        if packet.sequence in self._sent:  # 65536 packets within one deadline: the older one cannot be named
-            self._order.remove(packet.sequence)
-        self._sent[packet.sequence] = (frame, packet, expires_ns)
-        self._order.append(packet.sequence)
+    def add(self, packets: Iterable[tuple[int, Packet, int]], now_ns: int) -> None:
+        """Remember packets sent now, each with its frame (whole number) and until when; forget those of the past."""
+        sent, order = self._sent, self._order
+        while order and sent[order[0]][2] < now_ns:
+            del sent[order.popleft()]
+        for each in packets:
+            sequence = each[1].sequence
+            if sequence in sent:  # 65536 packets within one deadline: the older one cannot be named
+                order.remove(sequence)
+            sent[sequence] = each
+            order.append(sequence)
 
     def frame(self, sequence: int) -> int | None:
         """The frame of the packet with a 16-bit number; None if it is forgotten."""

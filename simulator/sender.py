@@ -116,8 +116,7 @@ class Sender:
         media, now_ns = packetize(self._group, self._stream), self._clock.now_ns
         if self._history is not None:
             shown_ns = {frame: self._playout.render_ns(frame) for frame, _ in self._group}
-            for frame, packet, _ in media:
-                self._history.add(frame, packet, shown_ns[frame], now_ns)
+            self._history.add([(frame, packet, shown_ns[frame]) for frame, packet, _ in media], now_ns)
         parity: list[tuple[int, FecPacket]] = []
         if self._protector is not None:
             parity = self._protector.push(media, len(self._group))
@@ -148,5 +147,6 @@ class Sender:
         journeys = self._ledger.send(packets, self._clock.now_ns)
         if self._rate is not None:
             self._rate.sent(journeys)
+        out = self._out
         for journey in journeys:
-            self._out(journey)
+            out(journey)

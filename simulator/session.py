@@ -10,7 +10,7 @@ them. No picture is decoded in here: deadlines and losses depend on sizes and ti
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from simulator import feedback, nack, playout_delay, rate_loop, units
 from simulator.channel import erasure, link
@@ -221,7 +221,7 @@ def _erased(scenario: Scenario, on_delivery: Callable[[FrameDelivery], None]) ->
 
     def erase(each: FrameDelivery) -> None:
         received = tuple(erasure.erase(part, rate, seed, each.frame) for part in each.received)
-        on_delivery(replace(each, received=received))
+        on_delivery(each._replace(received=received))
 
     return erase if rate else on_delivery
 

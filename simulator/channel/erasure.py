@@ -5,8 +5,6 @@ the same chance, and the border case of perfect interleaving: what a packet loss
 would cost if every hole stood alone.
 """
 
-from dataclasses import replace
-
 from simulator import scenario_channel
 from simulator.media import Slice
 from simulator.streams import generator
@@ -25,7 +23,7 @@ def erase(part: Slice, rate: float, seed: int, frame: int) -> Slice:
         frame: Its frame, not wrapped.
     """
     draws = generator(seed, f"token erasure {frame}/{part.index}").random(part.tokens)
-    return replace(part, erased=tuple((draws < rate).nonzero()[0].tolist()))
+    return part._replace(erased=tuple((draws < rate).nonzero()[0].tolist()))
 
 
 def share(channel: scenario_channel.Channel) -> float:

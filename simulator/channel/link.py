@@ -106,7 +106,6 @@ class Link:
         self._lost, self._draw_delay, self._fifo = loss.lost, delay.draw, not delay.reorder
         self._mishaps = None if mishaps == Mishaps() else mishaps
         self._repeats = repeats
-        self._plain = repeats is None and self._mishaps is None
         self._out = out
         self._line_free_ns = self._last_arrival_ns = 0
         self.queue_drop, self.lost, self.corrupt = Tally(), Tally(), Tally()
@@ -121,7 +120,7 @@ class Link:
             self._skip(journey, start_ns)
             return
         left_ns = self._line_free_ns = self._finish_ns(start_ns, size_bytes)
-        if not self._plain:
+        if self._mishaps is not None or (self._repeats is not None and journey.packet.kind == "retransmission"):
             self._cross(journey, left_ns)
             return
         lost, arrival_ns = self._lost(left_ns), left_ns + self._draw_delay(left_ns)

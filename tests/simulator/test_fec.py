@@ -163,7 +163,7 @@ def test_blocks_are_forgotten_with_their_packets():
     for number, packet in enumerate(parity):
         decoder.parity(packet, 4 * number)
         decoder.forget(4 * number)
-    assert len(decoder._blocks) == 1 and len(decoder._block_of) == 4 and len(media) == 200
+    assert len(decoder._blocks) == 1 and len(decoder.wanted) == 4 and len(media) == 200
 
 
 def test_parity_larger_than_the_mtu_stops_the_run_with_advice():

@@ -98,7 +98,7 @@ def test_the_received_rate_is_that_of_the_last_half_second() -> None:
     rate = ReceivedRate()
     for step in range(11):
         assert rate.rate_bps() is None
-        rate.add(step * 50 * MS, 125)
+        rate.add([(step * 50 * MS, 125)])
     assert rate.rate_bps() == 125 * 8 * 20  # 10 packets within half a second
-    rate.add(2 * SECOND, 125)
+    rate.add([(2 * SECOND, 125)])
     assert rate.rate_bps() == 125 * 8 * 2

@@ -1,6 +1,5 @@
 """The whole path with the toy codec: from scenario to results folder."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -299,7 +298,7 @@ class Deaf(ToyCodec):
     """A codec that does not look at erased tokens."""
 
     def decode(self, received: Any, size: tuple[int, int], concealment: str, temporal: bool) -> list[DecodedFrame]:
-        whole = [[dataclasses.replace(part, erased=()) for part in slices] for slices in received]
+        whole = [[part._replace(erased=()) for part in slices] for slices in received]
         return super().decode(whole, size, concealment, temporal)
 
 

@@ -1,7 +1,7 @@
 import gc
 import tracemalloc
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import pairwise
 
 import numpy as np
@@ -140,7 +140,7 @@ def test_of_two_copies_the_first_counts_whether_it_came_in_time_or_not():
     twice = run_session(scenario(deadline="30 ms", delay=JITTER, duplicate=1), film(50))
     once = run_session(scenario(deadline="30 ms", delay=JITTER), film(50))
     assert [packet for packet in twice.packets if packet.fate != "duplicate"] == once.packets
-    uncounted = [replace(each, packets_duplicate=0, bytes_duplicate=0) for each in twice.deliveries]
+    uncounted = [each._replace(packets_duplicate=0, bytes_duplicate=0) for each in twice.deliveries]
     assert uncounted == once.deliveries and twice.reordered == once.reordered
     assert twice.conservation.duplicate == twice.conservation.duplicated == once.conservation.sent
 

@@ -1,7 +1,6 @@
 """The door to the codec, on a tiny codec with weights the test writes."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +79,10 @@ def test_a_damaged_slice_counts_as_corrupt_and_leaves_a_hole(weights: str) -> No
 def test_erased_tokens_are_holes_and_the_others_stay(weights: str, options: dict) -> None:
     codec = VqMedia(weights=weights, **options)
     (sent,) = codec.encode(FRAMES[:1], 4, "low_discrepancy")
-    first = replace(sent.slices[0], erased=(0, sent.slices[0].tokens - 1))
+    first = sent.slices[0]._replace(erased=(0, sent.slices[0].tokens - 1))
     (whole,) = codec.decode([sent.slices], (64, 80), "none", False)
     (decoded,) = codec.decode([(first, *sent.slices[1:])], (64, 80), "argmax", False)
-    (everything,) = codec.decode([[replace(part, erased=tuple(range(part.tokens))) for part in sent.slices]],
+    (everything,) = codec.decode([[part._replace(erased=tuple(range(part.tokens))) for part in sent.slices]],
                                  (64, 80), "argmax", False)  # fmt: skip
     assert (decoded.tokens_lost, decoded.slices_corrupt, whole.tokens_lost) == (2, 0, 0)
     assert (decoded.block_state == 1).sum() in (1, 2) and everything.tokens_lost == sent.tokens
@@ -95,7 +94,7 @@ def test_erased_tokens_are_holes_and_the_others_stay(weights: str, options: dict
 def test_tokens_of_a_damaged_slice_are_lost(weights: str) -> None:
     codec = VqMedia(weights=weights)
     (sent,) = codec.encode(FRAMES[:1], 2, "raster")
-    bad = replace(sent.slices[0], data=b"rubbish", erased=(1,))
+    bad = sent.slices[0]._replace(data=b"rubbish", erased=(1,))
     (decoded,) = codec.decode([(bad, sent.slices[1])], (64, 80), "none", False)
     assert decoded.tokens_lost == bad.tokens
 
