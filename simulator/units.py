@@ -135,7 +135,7 @@ def clock_ticks(time_ns: int, clock_hz: int) -> int:
     return time_ns * clock_hz // SECOND_NS
 
 
-@lru_cache(maxsize=1024)  # a frame's time is asked for by each of its packets
+@lru_cache(maxsize=64)  # a frame's time is asked for by each of its packets
 def frame_time_ns(frame: int, fps: float) -> int:
     """When frame number `frame` of a camera of `fps` > 0 is taken: i/fps, to the nearest nanosecond.
 
