@@ -17,6 +17,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     scenario_playout its playout and pacing sections: when packets leave, and when frames are shown
     scenario_codec   its sections codec and concealment
     scenario_file    the file, the files it extends, the overrides
+    scenario_paths   where the files are that it names
     scenario_problems what is wrong with it, in words, with file and line
     scenario_reference the page about every key, docs/scenario.md
     strict_yaml      YAML 1.2 to values that know their line

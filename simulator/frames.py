@@ -47,7 +47,7 @@ def load_frames(
 
     Args:
         where: "builtin", or a folder, a glob, a picture or a video file; relative paths start at
-            the current folder.
+            the working folder (`scenario_paths` has turned a scenario's into such).
         count: Frames, at least 1.
         fps: Frames a second: paces the virtual camera; files are taken frame by frame.
         size: (height, width) in pixels.

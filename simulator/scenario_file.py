@@ -7,7 +7,7 @@ changes, the new section starts afresh, since the old model's keys mean nothing 
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulator import strict_yaml
+from simulator import scenario_paths, strict_yaml
 from simulator.errors import ScenarioError
 from simulator.strict_yaml import Node
 
@@ -16,14 +16,15 @@ def read_tree(path: Path, overrides: Sequence[str] = ()) -> Node:
     """File, bases and overrides as one tree; `name` is the file's name unless it says another.
 
     Raises:
-        ScenarioError: If a file cannot be read, bases go round in a circle, or an override is
-            no key=value.
+        ScenarioError: If a file cannot be read, bases go round in a circle, an override is
+            no key=value, or a file that is named is nowhere.
     """
     tree = _with_bases(path, ())
     assert isinstance(tree.content, dict), tree
     tree.content.setdefault("name", Node(path.stem, f"{path}:1"))
     for override in _together([_override(text) for text in overrides]):
         tree = merge(tree, override)
+    scenario_paths.find_all(tree)
     return tree
 
 
