@@ -5,6 +5,7 @@ Delays that differ can make packets overtake each other. Whether they may is sai
 path where jitter comes from queues. The link keeps that order; a model only says what it wants.
 """
 
+import numbers
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, assert_never
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from simulator import scenario_channel
 from simulator.channel import own, traces
 from simulator.channel.steps import Steps
+from simulator.errors import ScenarioError
 from simulator.streams import BLOCK, answers, generator
 
 Law = Callable[[Generator], NDArray[np.int64]]  # BLOCK delays in ns, each >= 0
@@ -134,6 +136,32 @@ class Trace:
         return self._delays.at(now_ns)[0] + self._add_ns
 
 
+class Checked:
+    """A user's own delay, watched: a packet must not arrive before it leaves, nor between two nanoseconds.
+
+    Args:
+        delay: It.
+        name: Its import path, for errors.
+    """
+
+    __slots__ = ("_draw", "_name", "reorder")
+
+    def __init__(self, delay: Delay, name: str) -> None:
+        self._draw, self._name, self.reorder = delay.draw, name, delay.reorder
+
+    def draw(self, now_ns: int) -> int:
+        """See `Delay.draw`.
+
+        Raises:
+            ScenarioError: If it is no whole number, or below 0.
+        """
+        delay_ns = self._draw(now_ns)
+        if isinstance(delay_ns, numbers.Integral) and delay_ns >= 0:
+            return int(delay_ns)
+        rule = f"{self._name}: draw must give whole nanoseconds, 0 or more"
+        raise ScenarioError("channel.delay", rule, delay_ns, "See docs/extending.md")
+
+
 def make(model: scenario_channel.DelayModel, seed: int, purpose: str = "delay") -> Delay:
     """The delay a scenario asks for, with its own stream of chance.
 
@@ -148,8 +176,7 @@ def make(model: scenario_channel.DelayModel, seed: int, purpose: str = "delay") 
             rows = model.rows or traces.read_delay_rows(Path(model.file or ""))
             return Trace(Steps(rows, model.repeat), model.mean_ns, model.reorder)
         case scenario_channel.Own():
-            custom: Delay = own.make("channel.delay", model, ("draw", "reorder"), seed, purpose)
-            return custom
+            return Checked(own.make("channel.delay", model, ("draw", "reorder"), seed, purpose), model.model)
         case scenario_channel.NormalDelay():
             law = normal(model.mean_ns, model.jitter_ns)
         case scenario_channel.UniformDelay():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from simulator.channel import delay
+from simulator.errors import ScenarioError
 from simulator.scenario import Scenario
 from simulator.streams import generator
 
@@ -122,3 +123,26 @@ def test_a_scenario_gets_the_delay_it_names(section, kind, reorder):
     model = delay.make(Scenario.model_validate({"name": "x", "channel": {"delay": section}}).channel.delay, 1)
     assert type(model) is kind and model.reorder is reorder
     assert sample(model, 2000).mean() == pytest.approx(40 * MS, rel=0.02)
+
+
+class Odd:
+    """A model of a user's own that gives what it is told to."""
+
+    reorder = True
+
+    def __init__(self, gives):
+        self.gives = gives
+
+    def draw(self, now_ns):
+        return self.gives
+
+
+@pytest.mark.parametrize("gives", [0.5, -1, None, "20 ms"])
+def test_a_delay_of_ones_own_that_is_no_whole_time_is_refused(gives):
+    odd = delay.Checked(Odd(gives), "mine:Odd")
+    with pytest.raises(ScenarioError, match=r"^channel.delay: mine:Odd: draw must give whole nanoseconds, 0 or more"):
+        odd.draw(0)
+
+
+def test_a_delay_of_ones_own_may_give_numpys_numbers():
+    assert delay.Checked(Odd(np.int64(7)), "mine:Odd").draw(0) == 7
