@@ -10,15 +10,15 @@ from pathlib import Path
 from simulator.errors import ScenarioError
 from simulator.strict_yaml import Node
 
+FRAMES, BUILT_IN = "source.frames", "builtin"  # which is no file
 KEYS = (
     "channel.loss.file",
     "channel.delay.file",
     "channel.bandwidth.file",
-    "source.frames",
+    FRAMES,
     "codec.weights",
     "output.squeeze",
 )
-BUILT_IN = "builtin"  # of source.frames: no file
 
 
 def find_all(tree: Node) -> None:
@@ -45,7 +45,7 @@ def _own(section: dict[str, Node]) -> bool:
 
 def _find(key: str, node: Node) -> Node:
     named = node.content
-    if not isinstance(named, str) or not named or (key == "source.frames" and named == BUILT_IN):
+    if not isinstance(named, str) or not named or (key == FRAMES and named == BUILT_IN):
         return node  # no path; if it must be one, the model says so
     written_in = None if node.origin.startswith("--") else Path(node.origin.rpartition(":")[0]).parent
     places = [Path()] if written_in is None else list(dict.fromkeys([written_in, Path()]))
@@ -54,7 +54,8 @@ def _find(key: str, node: Node) -> Node:
             here = place == Path() or Path(named).is_absolute()
             return node if here else Node(_from_here(place / named), node.origin)
     where = "" if Path(named).is_absolute() else f"Looked in {' and '.join(str(place.resolve()) for place in places)}"
-    raise ScenarioError(f"{node.origin}: {key}", "no such file or folder", named, where)
+    rule = f"neither '{BUILT_IN}' nor an existing file or folder" if key == FRAMES else "no such file or folder"
+    raise ScenarioError(f"{node.origin}: {key}", rule, named, where)
 
 
 def _from_here(path: Path) -> str:
