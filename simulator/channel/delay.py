@@ -8,7 +8,7 @@ path where jitter comes from queues. The link keeps that order; a model only say
 import numbers
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
 
 import numpy as np
 from numpy.random import Generator
@@ -155,7 +155,7 @@ class Checked:
         Raises:
             ScenarioError: If it is no whole number, or below 0.
         """
-        delay_ns = self._draw(now_ns)
+        delay_ns: Any = self._draw(now_ns)
         if isinstance(delay_ns, numbers.Integral) and delay_ns >= 0:
             return int(delay_ns)
         rule = f"{self._name}: draw must give whole nanoseconds, 0 or more"
