@@ -156,7 +156,7 @@ class Checked:
             ScenarioError: If it is no whole number, or below 0.
         """
         delay_ns: Any = self._draw(now_ns)
-        if isinstance(delay_ns, numbers.Integral) and delay_ns >= 0:
+        if isinstance(delay_ns, numbers.Integral) and int(delay_ns) >= 0:
             return int(delay_ns)
         rule = f"{self._name}: draw must give whole nanoseconds, 0 or more"
         raise ScenarioError("channel.delay", rule, delay_ns, "See docs/extending.md")
