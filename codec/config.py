@@ -35,7 +35,7 @@ class CodecConfig:
     encoder_widths: tuple[int, int, int] = (64, 160, 320)
     encoder_blocks: tuple[int, int, int] = (2, 2, 2)
     decoder_widths: tuple[int, int, int] = (96, 192, 320)
-    decoder_blocks: tuple[int, int, int] = (2, 2, 3)
+    decoder_blocks: tuple[int, int, int] = (3, 2, 3)
     cond_width: int = 64
     predictor_width: int = 256
     predictor_layers: int = 7

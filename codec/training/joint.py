@@ -62,6 +62,7 @@ class JointRecipe:
         other_share: Share of the steps whose holes are filled otherwise (`zero`, `neighbour_mean`, `argmax`), which
             teaches the decoder alone, so that it does not forget them.
         perceptual_weight: Of `squeeze`, beside the distortion of weight 1.
+        coarse_perceptual_weight: The same for the pictures that are all coarse.
         squared_weight: Of the mean squared error, which is what PSNR asks for.
         entropy_weight: Of the cross-entropy of the lost tokens, in nats.
         anchor_weight: Of the distortion between lossless pictures and those of the decoder it began with.
@@ -82,6 +83,7 @@ class JointRecipe:
     coarse_share: float = 0.85
     other_share: float = 0.15
     perceptual_weight: float = 8.0
+    coarse_perceptual_weight: float = 8.0
     squared_weight: float = 0.0
     entropy_weight: float = 0.02
     anchor_weight: float = 3.0
@@ -217,10 +219,12 @@ class JointTraining:
             parts["anchor"] = y.new_zeros(())
             if recipe.anchor_weight:
                 parts["anchor"] = self._drift(maps, y, ~torch.from_numpy(sample.lost).any(1))
+        loss = parts["distortion"] + recipe.squared_weight * (y - x).square().mean()
         if self.perceptual is not None:  # in single precision: differences of near features have few digits
-            parts["squeeze"] = self.perceptual(y, x).mean()
-        loss = parts["distortion"] + recipe.perceptual_weight * parts["squeeze"]
-        loss = loss + recipe.squared_weight * (y - x).square().mean()
+            distance = self.perceptual(y, x)
+            parts["squeeze"], coarse = distance.mean(), torch.tensor([ratios[2] == 1 for ratios in sample.ratios])
+            weights = torch.where(coarse, recipe.coarse_perceptual_weight, recipe.perceptual_weight)
+            loss = loss + (weights * distance).mean()
         loss = loss + recipe.entropy_weight * entropy + recipe.anchor_weight * parts["anchor"]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
