@@ -96,6 +96,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     report           tables, figures and a page, from the files of a run or a sweep
     report.read      a results folder: its tables, its provenance, what is missing
     report.schemes   which varied key is loss, rate, clip or method; two schemes that make a pair
+    report.labels    values of a varied key in words
     report.bootstrap intervals by resampling clips and seeds
     report.study     results made ready: sums per cell, conditions by units
     report.estimates tables: quality, falls, differences, tokens, transport
