@@ -12,6 +12,7 @@ slices of one picture are much alike. The flags, common to all slices, stand in 
     width     2 bytes
     model     2 bytes   start of the model hash
     slices    1 byte    1 to 255
+    more      1 byte    see codec/slices.py; only if the flags say so
     cut       1 byte    see codec/slices.py; only if book > 0
 
     56 51 02 0d 02 00 03 00 3f 91 04   512 x 768 pixels, static, mixed, interleaved, book 0, 4 slices
@@ -32,7 +33,17 @@ from codec.config import BLOCK
 from codec.entropy import Tables
 from codec.errors import BitstreamError, RequestError
 from codec.payload import Context, declared_kinds
-from codec.slices import CHECKSUM, MAX_SLICES, Flags, Place, check_length, decode_slice, encode_slice, flags_size
+from codec.slices import (
+    CHECKSUM,
+    MAX_SLICES,
+    Flags,
+    Place,
+    check_length,
+    decode_slice,
+    encode_slice,
+    flags_size,
+    needs_more,
+)
 from codec.tokens import Part, Tokens, deal, merge
 
 MIN_SIDE, MAX_SIDE = BLOCK, 16384  # 16384: the counts in a payload stay within the coder's 24 bits
@@ -170,7 +181,7 @@ def write_vqs(size: tuple[int, int], slices: Sequence[TokenSlice], model_hash: b
     order = [(piece.index, piece.count) for piece in slices]
     if not order or order != [(i, len(slices)) for i in range(len(slices))]:
         raise RequestError("slices", "a file holds every slice of a picture, in order", order)
-    head = flags_size(slices[0].data[0])
+    head = flags_size(slices[0].data)
     flags = slices[0].data[:head]
     assert all(piece.data[:head] == flags for piece in slices), "slices of one picture have the same flags"
     lengths = [len(piece.data) - head for piece in slices]
@@ -201,18 +212,21 @@ def _length_bytes(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     return 1 + np.searchsorted([1 << 7, 1 << 14, 1 << 21], numbers, side="right")
 
 
-def overhead_bytes(payloads: NDArray[np.int64], cut: NDArray[np.bool_], file: bool) -> NDArray[np.int64]:
+def overhead_bytes(
+    payloads: NDArray[np.int64], cut: NDArray[np.bool_], interleave_method: str, file: bool
+) -> NDArray[np.int64]:
     """What comes on top of payloads of these sizes.
 
     Args:
         payloads: Bytes [..., slices].
         cut: [...], whether there is a cut to send.
+        interleave_method: One of `interleave.METHODS`.
         file: In a .vqs file, or else in the slices themselves.
 
     Returns:
         Bytes [...].
     """
-    head: NDArray[np.int64] = 1 + cut.astype(np.int64)
+    head: NDArray[np.int64] = 1 + needs_more(interleave_method) + cut.astype(np.int64)
     if not file:
         slices_only: NDArray[np.int64] = (head + CHECKSUM.size) * payloads.shape[-1]
         return slices_only
@@ -275,10 +289,10 @@ def read_vqs(
 
 
 def _flags(data: bytes, byte: int, name: str) -> tuple[Flags, int]:
-    """Flags of the header, with the cut that stands behind it if there is one, and where the slices begin."""
-    start = HEADER.size + flags_size(byte) - 1
+    """Flags of the header, with more and the cut that may stand behind it, and where the slices begin."""
+    start = HEADER.size + flags_size(bytes([byte]) + data[HEADER.size : HEADER.size + 1]) - 1
     if len(data) < start:
-        raise BitstreamError(f"{name}, offset {HEADER.size}, cut", "the file ends before it")
+        raise BitstreamError(f"{name}, offset {len(data)}, cut", "the file ends before it")
     parsed = Flags.parse(bytes([byte]) + data[HEADER.size : start], name, HEADER.size)
     return parsed, start
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.interleave import ranking
+from codec.interleave import low_discrepancy
 from codec.tokens import CUTS, Books, Tokens, block_of
 
 
@@ -29,7 +29,7 @@ def blocks_before(cut: int, blocks: int) -> int:
 @lru_cache(maxsize=64)
 def rank_of_block(grid: tuple[int, int]) -> NDArray[np.int64]:
     """Place of each block (raster number) in the order in which blocks take the larger codebook, int64 [h*w]."""
-    column, row = np.divmod(ranking((grid[1], grid[0]), "low_discrepancy"), grid[0])
+    column, row = np.divmod(low_discrepancy((grid[1], grid[0])), grid[0])
     rank = np.empty(len(row), np.int64)
     rank[row * grid[1] + column] = np.arange(len(row))
     rank.flags.writeable = False  # shared by all callers

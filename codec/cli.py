@@ -69,7 +69,9 @@ def _add_encode(parser: argparse.ArgumentParser) -> None:
     wanted.add_argument("--ratios", type=ratios, metavar="F,M,C", help="shares of area sent fine, medium, coarse")
     parser.add_argument("--codebook", type=positive, metavar="K", help="coarse codewords: 8, 16, ... 1024 (default)")
     parser.add_argument("--slices", type=positive, default=1, metavar="N", help="parts that decode alone (default 1)")
-    parser.add_argument("--interleave", default="low_discrepancy", help="low_discrepancy (default) or raster")
+    parser.add_argument(
+        "--interleave", default="low_discrepancy", help="low_discrepancy (default), checkerboard or raster"
+    )
     parser.add_argument(
         "--entropy", default="static", metavar="MODEL",
         help="static (default), uniform (fixed length), or context: the masked transformer, smaller files, seconds a "

@@ -189,10 +189,10 @@ def _bisected(last: int, allocation: Callable[[int], Allocation], packing: Packi
 
     def size_of(step: int, limit: float) -> float:
         choice = allocation(step)
-        payloads = sizes.payloads(*choice, limit)
+        payloads, cut = sizes.payloads(*choice, limit), np.array(choice.books.book > 0)
         if payloads is None:
             return math.inf
-        return int(payloads.sum() + overhead_bytes(payloads, np.array(choice.books.book > 0), packing.file))
+        return int(payloads.sum() + overhead_bytes(payloads, cut, packing.interleave, packing.file))
 
     return Way(last, allocation, size_of, lambda last, limit: bisect_fit(last, limit, size_of))
 
@@ -203,7 +203,8 @@ def _chained(chain: Chain, allocation: Callable[[int], Allocation], packing: Pac
     def weigh(steps: NDArray[np.int64]) -> NDArray[np.int64]:
         payloads = chain.payloads(steps)
         cut = (start - steps // CUTS > 0) & (start > 0)  # whether there is a cut to send
-        size: NDArray[np.int64] = payloads.sum(-1) + overhead_bytes(payloads, cut, packing.file)
+        overhead = overhead_bytes(payloads, cut, packing.interleave, packing.file)
+        size: NDArray[np.int64] = payloads.sum(-1) + overhead
         return size
 
     def size_of(step: int, _: float) -> float:

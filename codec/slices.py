@@ -2,7 +2,8 @@
 
     flags     1 byte    bits 0-1 entropy model (0 uniform, 1 static, 2 context, 3 neighbours), bit 2 mixed granularity,
                         bit 3 interleave (0 raster, 1 low discrepancy), bits 4-7 book: coarse tokens
-                        are of a codebook of K >> book codewords
+                        are of a codebook of K >> book codewords; or 15: more flags follow
+    more      1 byte    only with 15: bits 0-3 interleave (2 checkerboard), bits 4-7 book; bit 3 above is 0
     cut       1 byte    0 to 254, only if book > 0: share of blocks, in 1/255, of book - 1 instead
     payload   n bytes   range coded granularity and indices, see codec/payload.py
     checksum  2 bytes   CRC-16 of place, flags, cut and payload
@@ -30,6 +31,7 @@ from codec.payload import Context, read_payload, write_payload
 from codec.tokens import CUTS, Books, Part
 
 MAX_SLICES = 255
+MORE = 15  # in place of a book: no K has so many
 PLACE = struct.Struct(">BBHH4s")  # index, count, h, w, start of the model hash
 CHECKSUM = struct.Struct(">H")
 
@@ -67,33 +69,46 @@ class Flags(NamedTuple):
     books: Books
 
     def pack(self) -> bytes:
-        """Flags to 1 byte, or 2 where there is a cut."""
-        byte = (
-            entropy.WIRE[self.entropy_model]
-            | self.mixed << 2
-            | interleave.METHODS.index(self.interleave) << 3
-            | self.books.book << 4
-        )
-        return bytes([byte, self.books.cut][: flags_size(byte)])
+        """Flags to 1 byte, one more for a method that has no place in it, one more for a cut."""
+        book, cut = self.books
+        first = entropy.WIRE[self.entropy_model] | self.mixed << 2
+        method = interleave.METHODS.index(self.interleave)
+        if needs_more(self.interleave):
+            flags = [first | MORE << 4, method | book << 4]
+        else:
+            flags = [first | method << 3 | book << 4]
+        return bytes([*flags, cut] if book else flags)
 
     @classmethod
     def parse(cls, data: bytes, where: str, offset: int = 1) -> "Flags":
-        """The 1 or 2 bytes, see `flags_size`, to flags; `where`, and `offset` of the cut, are for errors.
+        """The bytes, as many as `flags_size` says, to flags; `where`, and `offset` of the second, are for errors.
 
         Raises:
-            BitstreamError: If the cut is none.
+            BitstreamError: If the interleave, the book or the cut is none.
         """
-        byte, cut = data[0], data[1] if len(data) > 1 else 0
+        byte, method, book, cut = data[0], data[0] >> 3 & 1, data[0] >> 4, data[-1]
+        if book == MORE:
+            method, book = method << 4 | data[1] & 15, data[1] >> 4
+            if method != interleave.METHODS.index("checkerboard") or book == MORE:
+                rule = "must say checkerboard, and a book below 15"
+                raise BitstreamError(f"{where}, offset {offset}, flags", rule, data[:2].hex())
+        if book and cut >= CUTS:
+            raise BitstreamError(f"{where}, offset {offset + len(data) - 2}, cut", f"must be below {CUTS}", cut)
         names = {number: name for name, number in entropy.WIRE.items()}
-        if cut >= CUTS:
-            raise BitstreamError(f"{where}, offset {offset}, cut", f"must be below {CUTS}", cut)
-        books = Books(byte >> 4, cut)
-        return cls(names[byte & 3], bool(byte >> 2 & 1), interleave.METHODS[byte >> 3 & 1], books)
+        books = Books(book, cut if book else 0)
+        return cls(names[byte & 3], bool(byte >> 2 & 1), interleave.METHODS[method], books)
 
 
-def flags_size(byte: int) -> int:
-    """Bytes of flags and cut, given the first."""
-    return 2 if byte >> 4 else 1
+def needs_more(method: str) -> bool:
+    """Whether an interleave takes a second byte of flags: the first has one bit for it."""
+    return interleave.METHODS.index(method) > 1
+
+
+def flags_size(start: bytes) -> int:
+    """Bytes of flags and cut, given the first two, or all there are."""
+    more = start[0] >> 4 == MORE
+    book = start[1] >> 4 if more and len(start) > 1 else start[0] >> 4
+    return 1 + more + (book > 0)
 
 
 def encode_slice(part: Part, flags: Flags, place: Place, tables: Tables, context: Context | None = None) -> bytes:
@@ -118,7 +133,7 @@ def decode_slice(data: bytes, place: Place, tables: Tables, context: Context | N
         BitstreamError: If the slice is damaged, of another place, picture size, model or version.
     """
     body, checksum = _split(data, place)
-    head = flags_size(body[0])
+    head = flags_size(body)
     if body[0] & 3 != entropy.WIRE[CONTEXT]:
         _check(place, body, checksum)
     flags, payload = Flags.parse(body[:head], str(place)), body[head:]
@@ -162,8 +177,9 @@ def _split(data: bytes, place: Place) -> tuple[bytes, int]:
     blocks = place.grid[0] * place.grid[1]
     if not 0 <= place.index < place.count <= min(MAX_SLICES, blocks):
         raise BitstreamError(str(place), f"a picture of {blocks} blocks has no such slice")
-    if len(data) < 1 + CHECKSUM.size or len(data) < flags_size(data[0]) + CHECKSUM.size:
-        raise BitstreamError(f"{place}, offset 0, flags", "flags and checksum have at least 3 bytes", len(data))
+    least = CHECKSUM.size + (flags_size(data) if data else 1)
+    if len(data) < least:
+        raise BitstreamError(f"{place}, offset 0, flags", f"flags and checksum have at least {least} bytes", len(data))
     return data[: -CHECKSUM.size], CHECKSUM.unpack(data[-CHECKSUM.size :])[0]
 
 

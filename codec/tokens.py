@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from codec.config import LEVELS
 from codec.quadtree import CELLS, check_quad_tree, expand, levels_of_quarters, starts
 
-MAX_BOOK = 15  # four bits on the wire
+MAX_BOOK = 14  # four bits on the wire, of which 15 says something else
 CUTS = 255  # shares of blocks are counted in 1/255
 
 

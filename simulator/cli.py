@@ -256,7 +256,26 @@ def _run(arguments: argparse.Namespace) -> int:
     print(f"pictures            {done.folder / 'frames'}{os.sep}")
     for figure in sorted((done.folder / "figures").glob("*.png")):
         print(f"figure              {figure}")
+    note = late_note(done.summary, wanted.playout.deadline_ns / 1e6)
+    if note:
+        print(f"note: {note}", file=sys.stderr)
     return 0
+
+
+def late_note(summary: dict[str, float], deadline_ms: float) -> str:
+    """A word for who set a delay and forgot the deadline; empty where most packets can be in time.
+
+    Args:
+        summary: A row of summary.csv.
+        deadline_ms: Of playout.
+    """
+    typical_ms = summary["delay_ms_p50"]
+    if not typical_ms > deadline_ms:  # or none arrived
+        return ""
+    return (
+        f"most packets came too late: half of them took {typical_ms:.0f} ms or more, and playout.deadline is "
+        f"{deadline_ms:g} ms. Raise it, if so late a picture is of use; or look at channel.delay and channel.bandwidth"
+    )
 
 
 def summary_table(summary: dict[str, float]) -> str:

@@ -119,11 +119,15 @@ def size_bytes(message: bytes) -> int:
     return IP_UDP_BYTES + len(message)
 
 
+FORGET_NS = 10 * SECOND_NS  # without feedback for so long, none will come: it got lost on its way
+
+
 @dataclass(slots=True)
 class _Stream:
     """What came of one stream: whole numbers counted from the first packet seen."""
 
     base: int  # its 16-bit number
+    last_ns: int  # the latest arrival
     newest: int = 0
     reported: int = 0  # numbers below are told of
     fresh: dict[int, int] = field(default_factory=dict)
@@ -134,6 +138,7 @@ class Recorder:
 
     A report covers all numbers since the last one up to the newest, so those missing are told of too. Of
     packets that come after they were reported missing nothing more is said: for the sender, they are lost.
+    Where a stream was silent for so long that its numbers may have gone half way round, they count anew.
     """
 
     def __init__(self) -> None:
@@ -150,11 +155,15 @@ class Recorder:
         for ssrc, sequence, at_ns in arrivals:
             stream = self._streams.get(ssrc)
             if stream is None:
-                stream = self._streams[ssrc] = _Stream(sequence)
+                stream = self._streams[ssrc] = _Stream(sequence, at_ns)
             newest = stream.newest
             number = newest + ((sequence - stream.base - newest + 0x8000) & 0xFFFF) - 0x8000  # `unwrap`, spelled out
             if number > newest:
                 stream.newest = number
+            elif at_ns - stream.last_ns > FORGET_NS:  # no straggler: numbers went half way round meanwhile
+                stream, number = _Stream(sequence, at_ns), 0
+                self._streams[ssrc] = stream
+            stream.last_ns = at_ns
             if number >= stream.reported:
                 stream.fresh.setdefault(number, at_ns)
 
@@ -186,8 +195,6 @@ class PacketReport(NamedTuple):
 
 
 _new_report = partial(tuple.__new__, PacketReport)  # PacketReport(...) without a call in Python
-
-FORGET_NS = 10 * SECOND_NS  # without feedback for so long, none will come: it got lost on its way
 
 
 class Outstanding:

@@ -228,7 +228,7 @@ class ToyCodec:
                 slices,
                 "Lower packets_per_frame or enlarge source.size",
             )
-        dealt = means.reshape(-1, 3)[slice_order((rows, cols), interleave)]
+        dealt = means.reshape(-1, 3)[slice_order((rows, cols), interleave, slices)]
         borders = shares(rows * cols, slices)
         parts = [dealt[borders[i] : borders[i + 1]] for i in range(slices)]
         made = tuple(

@@ -126,8 +126,10 @@ class Receiver:
         near, near_frame, _ = self._newest or self._first(packet)
         # `unwrap` twice, spelled out: every packet passes here
         steps, frames = (packet.sequence - near) & 0xFFFF, (packet.frame - near_frame) & 0xFFFF
-        sequence = near + steps if steps < 0x8000 else near + steps - 0x10000
         frame = near_frame + frames if frames < 0x8000 else near_frame + frames - 0x10000
+        # half way round or more is back, but for a packet of a later group of frames: the silence was long
+        ahead = steps < 0x8000 or frame - near_frame >= self._depth
+        sequence = near + steps if ahead else near + steps - 0x10000
         if sequence > near:
             if frame > near_frame:
                 self._start_frame(sequence, frame)
@@ -150,8 +152,8 @@ class Receiver:
         return "late" if now_ns > self._playout.render_ns(frame) else "duplicate"
 
     def _first(self, packet: Packet) -> tuple[int, int, Packet]:
-        """The first media packet: numbers count from it."""
-        self._newest = newest = (packet.sequence, unwrap(packet.frame, 0), packet)
+        """The first media packet: numbers count from it, those of frames from 0."""
+        self._newest = newest = (packet.sequence, packet.frame, packet)
         self._oldest = packet.sequence - OVERTAKEN
         self._start_frame(*newest[:2])
         return newest
@@ -170,7 +172,7 @@ class Receiver:
         if decoder is None:
             return "duplicate"  # a receiver without FEC ignores this payload type
         near = packet.base if newest is None else newest[0]
-        frame = unwrap(packet.frame, 0 if newest is None else newest[1])
+        frame = packet.frame if newest is None else unwrap(packet.frame, newest[1])
         if decoder.knows(packet, near):
             return "duplicate"
         if newest is not None:

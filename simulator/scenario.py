@@ -105,8 +105,9 @@ class Packetizer(Section):
     """How a frame is cut: one slice of tokens a packet."""
 
     packets_per_frame: Whole = Field(default=4, ge=1, le=255, description="Slices, hence packets, of each frame.")
-    interleave: Literal["low_discrepancy", "raster"] = Field(
-        default="low_discrepancy", description="Which tokens share a packet: scattered ones, or a run of rows."
+    interleave: Literal["low_discrepancy", "checkerboard", "raster"] = Field(
+        default="low_discrepancy",
+        description="Which tokens share a packet: scattered ones, a colour of a chessboard, or a run of rows.",
     )
     depth: Whole = Field(
         default=1,

@@ -14,23 +14,26 @@ STEP_X, STEP_Y = 3242174889, 2447445414
 # crc32 of all that follows (4 bytes), slice index, slice count, how it is coded: interleave id in the low
 # bits, bits a token in the high ones; then the tokens
 HEADER = struct.Struct(">IBBB")
-INTERLEAVES = ("raster", "low_discrepancy")
-INTERLEAVE_BITS = 1
+INTERLEAVES = ("raster", "low_discrepancy", "checkerboard")
+INTERLEAVE_BITS = 2
 
 FULL_BITS = 24  # of a token: 8 for each colour, and as few as 1 for each at the lowest rate
 TOKEN_BITS = range(3, FULL_BITS + 1)
 
 
-def slice_order(grid: tuple[int, int], interleave: str) -> NDArray[np.intp]:
+def slice_order(grid: tuple[int, int], interleave: str, count: int) -> NDArray[np.intp]:
     """Order in which blocks are dealt to slices: the first n/count to slice 0, and so on.
 
     With `low_discrepancy`, block (y, x) gets the phase frac(x/g + y/g^2): side by side, two blocks
     are 0.25 of a turn apart, one above the other 0.43; so with four slices neighbours travel in
-    different packets, and one can be guessed from the other.
+    different packets, and one can be guessed from the other. With `checkerboard` it goes to slice
+    x + floor(y count / 2) mod count, the dispersed slice groups of H.264 (ITU-T H.264, 8.2.2.2), as far
+    as equal shares allow.
 
     Args:
         grid: (rows, columns) of blocks.
-        interleave: "raster" or "low_discrepancy".
+        interleave: One of INTERLEAVES.
+        count: Slices of the frame.
 
     Returns:
         A permutation of row * columns + column.
@@ -39,6 +42,8 @@ def slice_order(grid: tuple[int, int], interleave: str) -> NDArray[np.intp]:
     if interleave == "raster":
         return np.arange(rows * cols)
     y, x = np.mgrid[:rows, :cols].astype(np.uint64)
+    if interleave == "checkerboard":
+        return np.argsort(((x + y * count // 2) % count).ravel(), kind="stable")
     phase = (x * STEP_X + y * STEP_Y) & 0xFFFFFFFF
     return np.argsort(phase.ravel(), kind="stable")
 
@@ -102,10 +107,10 @@ def read(data: bytes, grid: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[
         return None
     crc, index, count, coding = HEADER.unpack_from(data)
     interleave, bits = coding & ((1 << INTERLEAVE_BITS) - 1), coding >> INTERLEAVE_BITS
-    if crc != zlib.crc32(data[4:]) or bits not in TOKEN_BITS or index >= count:
+    if crc != zlib.crc32(data[4:]) or bits not in TOKEN_BITS or index >= count or interleave >= len(INTERLEAVES):
         return None
     borders = shares(grid[0] * grid[1], count)
-    where = slice_order(grid, INTERLEAVES[interleave])[borders[index] : borders[index + 1]]
+    where = slice_order(grid, INTERLEAVES[interleave], count)[borders[index] : borders[index + 1]]
     body = np.frombuffer(data, dtype=np.uint8, offset=HEADER.size)
     if body.size != -(-where.size * bits // 8):  # intact, but of a picture of another size
         return None

@@ -77,10 +77,10 @@ def test_any_slices_in_any_order_give_no_wrong_token(
     assert got.known.sum() == sum(slices[i].tokens for i in {piece.index for piece in arrived})
 
 
-@given(any_tokens, st.data())
-def test_one_damaged_bit_is_always_noticed(tokens: Tokens, data: st.DataObject) -> None:
+@given(any_tokens, st.sampled_from(METHODS), st.data())
+def test_one_damaged_bit_is_always_noticed(tokens: Tokens, method: str, data: st.DataObject) -> None:
     # A CRC finds every single bit, so this holds without exception.
-    slices = slices_of(tokens)
+    slices = slices_of(tokens, method=method)
     victim = data.draw(st.sampled_from(slices))
     bit = data.draw(st.integers(0, 8 * len(victim.data) - 1))
     damaged = bytearray(victim.data)
@@ -181,14 +181,14 @@ def test_payloads_stay_within_one_percent_and_two_bytes_of_the_cross_entropy(mod
     assert sum(len(piece.data) - 3 for piece in slices) <= 1.01 * ideal_bytes + 2 * count
 
 
-@given(any_tokens, st.integers(1, 5), st.integers(1, 16), st.integers(1, 16))
-def test_files_come_back_whole(tokens: Tokens, count: int, rows: int, cols: int) -> None:
+@given(any_tokens, st.integers(1, 5), st.integers(1, 16), st.integers(1, 16), st.sampled_from(METHODS))
+def test_files_come_back_whole(tokens: Tokens, count: int, rows: int, cols: int, method: str) -> None:
     size = (max(16, 16 * tokens.grid[0] - rows + 1), max(16, 16 * tokens.grid[1] - cols + 1))
-    slices = slices_of(tokens, count)
+    slices = slices_of(tokens, count, method)
     file = read_vqs(write_vqs(size, slices, HASH), model_hash=HASH)
     assert file.slices == tuple(slices)
     assert file.size == size and file.model == HASH[:2]
-    assert file.flags == Flags("static", bool(tokens.level.any()), "low_discrepancy", tokens.books)
+    assert file.flags == Flags("static", bool(tokens.level.any()), method, tokens.books)
 
 
 FILE = write_vqs((80, 96), slices_of(random_tokens((5, 6), books=Books(2, 77))), HASH)
@@ -243,6 +243,32 @@ def test_no_cut_or_single_bit_of_a_file_gives_a_wrong_token() -> None:
             read_vqs(FILE[:length])
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (b"\xf1\x20\x00", "offset 1, flags: must say checkerboard, and a book below 15, got 'f120'"),
+        (b"\xf9\x02", "offset 1, flags: must say checkerboard"),
+        (b"\xf1\xf2\x00", "offset 1, flags: must say checkerboard"),
+        (b"\xf1\x22\xff", "offset 2, cut: must be below 255, got 255"),
+        (b"\xf1", "offset 0, flags: flags and checksum have at least [45] bytes, got 3"),
+    ],
+)
+def test_more_flags_that_cannot_be_are_refused(flags: bytes, message: str) -> None:
+    with pytest.raises(BitstreamError, match=message):
+        decode_slice(sealed(flags, (5, 6)), Place(0, 1, (5, 6), HASH), TABLES)
+
+
+def test_the_second_byte_of_flags_stands_before_the_cut() -> None:
+    tokens = random_tokens((5, 6), books=Books(2, 77))
+    slices = slices_of(tokens, method="checkerboard")
+    assert [piece.data[:3] for piece in slices] == [bytes((0xF5, 0x22, 77))] * 4  # static, mixed
+    file = write_vqs((80, 96), slices, HASH)
+    assert file[3] == 0xF5 and file[11:13] == bytes((0x22, 77))
+    for length in (11, 12):
+        with pytest.raises(BitstreamError, match=f"offset {length}, cut: the file ends before it"):
+            read_vqs(file[:length])
+
+
 def peak_bytes(work: Callable[[], object]) -> int:
     """Most memory that numpy and Python held at a time, beyond what they held before."""
     tracemalloc.start()
@@ -282,7 +308,7 @@ def test_no_bytes_cost_more_than_a_valid_stream_of_the_size_they_declare() -> No
     limit_s, limit_bytes = max(map(seconds, works)), max(map(peak_bytes, works))
     rng = np.random.default_rng(8)
     length = len(finest[0].data) - 3
-    for flags in (b"\x00", b"\x04", b"\x05", b"\x35\x50"):
+    for flags in (b"\x00", b"\x04", b"\x05", b"\x35\x50", b"\xf5\x02"):
         for noise in (rng.bytes(length), bytes(length), b"\xff" * length, rng.bytes(length // 5)):
             work = partial(assemble, grid, [TokenSlice(0, 1, 0, sealed(flags + noise, grid))], TABLES, HASH)
             assert seconds(work) < 2 * limit_s
@@ -309,21 +335,25 @@ def test_any_bytes_are_a_valid_picture_or_an_error_that_names_offset_and_field(t
     assert corrupt + bool(tokens.known.any()) >= 1
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("count", [1, 4, 16])
 @pytest.mark.parametrize(
     ("split", "fine", "books"), [(0, 0, FULL), (0, 0, Books(2, 9)), (0.5, 0.3, FULL), (1, 1, FULL)]
 )
-def test_a_container_adds_12_bytes_and_4_a_slice_at_most(count: int, split: float, fine: float, books: Books) -> None:
+def test_a_container_adds_12_bytes_and_4_a_slice_at_most(
+    count: int, split: float, fine: float, books: Books, method: str
+) -> None:
     tables = skewed_tables(1024)
     tokens = random_tokens((32, 48), split, fine, tables=tables, books=books)
-    slices = encode_slices(tokens, count, "low_discrepancy", "static", tables, HASH)
+    slices = encode_slices(tokens, count, method, "static", tables, HASH)
     file = write_vqs((512, 768), slices, HASH)
-    head = 2 if books.book else 1
+    more = method == "checkerboard"  # has one byte more of flags
+    head = 1 + more + (books.book > 0)
     payloads = sum(len(piece.data) - head - 2 for piece in slices)
-    assert len(file) - payloads <= 12 + 4 * count
-    assert sum(len(piece.data) for piece in slices) - payloads <= 4 * count
+    assert len(file) - payloads <= 12 + more + 4 * count
+    assert sum(len(piece.data) for piece in slices) - payloads <= (4 + more) * count
     sizes = np.array([[len(piece.data) - head - 2 for piece in slices]])
-    assert overhead_bytes(sizes, np.array([head == 2]), True)[0] == len(file) - payloads
+    assert overhead_bytes(sizes, np.array([books.book > 0]), method, True)[0] == len(file) - payloads
 
 
 @given(st.lists(st.integers(1, 40000), min_size=1, max_size=12), st.integers(0, 2**20))
@@ -334,7 +364,7 @@ def test_files_of_long_slices_come_back_with_the_overhead_foretold(sizes: list[i
     data = write_vqs((512, 768), pieces, HASH)
     assert data[2] == (3 if max(sizes) + 2 >= 1 << 14 else 2)
     assert [piece.data for piece in read_vqs(data).slices] == [piece.data for piece in pieces]
-    assert overhead_bytes(np.array([sizes]), np.array([False]), True)[0] == len(data) - sum(sizes)
+    assert overhead_bytes(np.array([sizes]), np.array([False]), "raster", True)[0] == len(data) - sum(sizes)
 
 
 def test_long_files_cut_short_are_refused_or_hold_no_whole_slice() -> None:
@@ -354,7 +384,7 @@ def test_long_files_cut_short_are_refused_or_hold_no_whole_slice() -> None:
 @pytest.mark.parametrize("count", [1, 2, 4, 32])
 def test_long_slices_have_no_more_overhead_than_short_ones(count: int, size: int) -> None:
     sizes = size + np.random.default_rng(0).integers(-size // 100, size // 100, (50, count)).clip(-4000, 4000)
-    assert overhead_bytes(sizes, np.zeros(50, bool), True).max() <= 12 + 4 * count
+    assert overhead_bytes(sizes, np.zeros(50, bool), "raster", True).max() <= 12 + 4 * count
 
 
 @pytest.mark.slow
@@ -385,11 +415,13 @@ def test_requests_that_cannot_be_met_are_refused() -> None:
         write_vqs((32, 15), slices, HASH)
 
 
-# One golden for each of: mixed granularity, two coarse codebooks, both at once; another model, order and slices.
+# One golden for each of: mixed granularity, two coarse codebooks, both at once; another model, order and slices; the
+# second byte of flags.
 GOLDENS = {
     "mixed": (True, FULL, "static", "low_discrepancy", 3),
     "books": (False, Books(1, 100), "static", "low_discrepancy", 1),
     "all": (True, Books(1, 40), "uniform", "raster", 5),
+    "checkerboard": (True, Books(1, 40), "static", "checkerboard", 3),
 }
 
 

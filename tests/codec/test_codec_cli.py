@@ -232,7 +232,7 @@ def test_mistakes_end_in_one_line_and_exit_code_two(
         ("Available: uniform, static, context", ("evaluate", image.parent, "--entropy", "huffman", *use)),
         ("--loss: goes without --entropy", ("evaluate", image.parent, "--entropy", "static", "--loss", "0.1", *use)),
         ("several go with --entropy", ("evaluate", image.parent, "--loss", "0.1", "--slices", "1,4", *use)),
-        ("Available: raster, low_discrepancy", ("encode", image, out, "--interleave", "zigzag", *use)),
+        ("Available: raster, low_discrepancy, checkerboard", ("encode", image, out, "--interleave", "zigzag", *use)),
         ("cannot be written", ("encode", image, tmp_path / "no" / "x.vqs", *use)),
         ("cannot be read (No such file", ("decode", tmp_path / "no.vqs", shown, *use)),
         ("a .vqs file starts with b'VQ'", ("decode", image, shown, *use)),

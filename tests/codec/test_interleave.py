@@ -53,6 +53,26 @@ def test_the_low_discrepancy_order_is_the_same_for_ever() -> None:
     ]
 
 
+@pytest.mark.parametrize("grid", [(16, 16), (32, 48), (34, 43), (13, 21)])
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 6, 8, 16, 40])
+def test_neighbours_share_a_slice_of_a_checkerboard_no_more_often_than_the_module_says(
+    grid: tuple[int, int], count: int
+) -> None:
+    owner = owners(grid, count, "checkerboard")
+    right, below = owner[:, 1:] == owner[:, :-1], owner[1:] == owner[:-1]
+    assert right.mean() <= (0 if grid[1] % count == 0 else 0.034 if count <= 5 else 0.09)
+    assert below.sum() <= (0 if grid[1] % count == 0 else 1)
+
+
+@given(st.integers(1, 20), st.integers(1, 8), st.integers(1, 20))
+def test_a_checkerboard_is_the_dispersed_map_of_h264_where_the_count_divides_the_width(
+    h: int, columns: int, count: int
+) -> None:
+    w = columns * count
+    dispersed = [(i % w + (i // w * count) // 2) % count for i in range(h * w)]  # as written in 8.2.2.2
+    assert owners((h, w), count, "checkerboard").ravel().tolist() == dispersed
+
+
 def test_every_slice_is_spread_evenly() -> None:
     owner = owners((32, 48), 4, "low_discrepancy")
     per_tile = np.stack([owner.reshape(4, 8, 6, 8).transpose(0, 2, 1, 3).reshape(24, 64) == i for i in range(4)])
@@ -61,8 +81,8 @@ def test_every_slice_is_spread_evenly() -> None:
 
 
 def test_unknown_methods_and_counts_are_refused() -> None:
-    with pytest.raises(RequestError, match="Available: raster, low_discrepancy"):
-        partition((2, 2), 2, "checkerboard")
+    with pytest.raises(RequestError, match="Available: raster, low_discrepancy, checkerboard"):
+        partition((2, 2), 2, "chessboard")
     with pytest.raises(RequestError, match="at least 1"):
         partition((2, 2), 0, "raster")
     with pytest.raises(RequestError, match="unknown method"):

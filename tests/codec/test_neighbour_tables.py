@@ -23,7 +23,7 @@ from codec.interleave import METHODS, partition
 from codec.neighbour_sizes import NeighbourSizes
 from codec.neighbour_tables import POWERS, NeighbourTables, classes_of, weights_of
 from codec.neighbours import EARLIER, NEARNESS, OFFSETS, Canvases, Stage, passes, stages
-from codec.slices import Flags
+from codec.slices import Flags, flags_size
 from codec.tokens import Books, Tokens, known_of, quarters_of, select, to_dense
 from tests.codec.made import (
     CODES,
@@ -54,9 +54,9 @@ def test_any_slices_come_back_at_the_size_foretold(
 ) -> None:
     count = min(count, tokens.grid[0] * tokens.grid[1])
     slices = encode_slices(tokens, count, method, "static", NEAR, HASH)
-    assert Flags.parse(slices[0].data[:2], "").entropy_model == "neighbours"
+    head = flags_size(slices[0].data)
+    assert Flags.parse(slices[0].data[:head], "").entropy_model == "neighbours"
     assert assemble(tokens.grid, slices, NEAR, HASH) == (tokens, 0)
-    head = 2 if tokens.books.book else 1
     foretold = sizes_of(tokens, count, method).payloads(quarters_of(tokens), tokens.books)
     assert foretold is not None
     assert [len(piece.data) - head - 2 for piece in slices] == foretold.tolist()

@@ -48,13 +48,16 @@ def test_tables_by_neighbours_meet_requests_too(slices: int, file: bool, monkeyp
     assert sizes == sorted(sizes)
 
 
-@pytest.mark.parametrize(("slices", "file"), [(1, True), (4, False)])
+@pytest.mark.parametrize(
+    ("slices", "file", "method"),
+    [(1, True, "low_discrepancy"), (4, False, "low_discrepancy"), (4, False, "checkerboard")],
+)
 @pytest.mark.parametrize("near", [True, False])
 def test_every_step_weighs_what_it_has_once_coded(
-    slices: int, file: bool, near: bool, monkeypatch: pytest.MonkeyPatch
+    slices: int, file: bool, method: str, near: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(CODEC, "tables", with_neighbours(CODEC.tables) if near else CODEC.tables)
-    packing, frame = Packing(slices, "low_discrepancy", "static", file), FRAME[:112, :144]
+    packing, frame = Packing(slices, method, "static", file), FRAME[:112, :144]
     features = [z.float()[0] for z in CODEC.encoder(_to_tensor(frame[None]))]
     maps = IndexMaps(features, CODEC.quantizer, CODEC.coarse_books)
     given = maps.candidates(frame), packing, CODEC.tables

@@ -2,7 +2,9 @@
 
 import io
 import json
+import math
 import pkgutil
+import re
 import subprocess
 import sys
 import time
@@ -43,6 +45,16 @@ def test_run_prints_a_summary_then_the_places_of_the_results(
     places = [Path(line.split()[-1]) for line in out.splitlines() if str(tmp_path) in line]
     assert len(places) == 5 and all(place.exists() for place in places)
     assert [line.split()[0] for line in err.splitlines()] == ["frames", "encode", "network", "decode"]
+
+
+def test_a_run_whose_deadline_is_below_its_delay_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = [*SETS, "--set", "channel.delay.mean=300 ms", "--out", str(tmp_path)]
+    assert cli.main(["run", MAIN, *sets]) == 0
+    note = re.search(
+        r"^note: .* half of them took (\d+) ms or more, and playout.deadline is 150 ms", capsys.readouterr().err, re.M
+    )
+    assert note and 290 < int(note[1]) < 310
+    assert not cli.late_note({"delay_ms_p50": 150.0}, 150) and not cli.late_note({"delay_ms_p50": math.nan}, 150)
 
 
 def test_quiet_prints_the_folder_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

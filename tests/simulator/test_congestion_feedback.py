@@ -68,6 +68,19 @@ def test_a_report_covers_all_numbers_since_the_one_before_each_once() -> None:
     assert told(recorder, 4 * MS) == [(7, 2, [True])]
 
 
+def test_after_a_silence_a_number_that_looks_older_starts_anew() -> None:
+    recorder, second = Recorder(), 1000 * MS
+    recorder.arrived(1, 7, second)
+    assert recorder.report(second) is not None
+    recorder.arrived(1, 7 + 40_000, 12 * second)  # half way round and more
+    recorder.arrived(1, 7 + 40_002, 12 * second)
+    message = recorder.report(12 * second)
+    assert message is not None
+    assert parse(message, 12 * second) == [Block(1, 40_007, (12 * second, None, 12 * second))]
+    recorder.arrived(1, 40_000, 13 * second)  # a straggler: nothing is said of it
+    assert recorder.report(13 * second) is None
+
+
 def test_the_sender_learns_of_each_packet_once_as_arrived_or_as_lost() -> None:
     outstanding = Outstanding()
     for sequence in range(3):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import MediaError
 from simulator.media import HOLE, MediaCodec, Slice, ToyCodec, block_means, fill_from_neighbours
-from simulator.toy_slices import slice_order
+from simulator.toy_slices import INTERLEAVES, slice_order
 
 CODEC: MediaCodec = ToyCodec()
 
@@ -32,7 +32,7 @@ def test_all_slices_give_the_block_means_exactly() -> None:
     st.integers(16, 80),
     st.integers(16, 80),
     st.integers(1, 4),
-    st.sampled_from(["raster", "low_discrepancy"]),
+    st.sampled_from(INTERLEAVES),
     st.data(),
 )
 def test_any_subset_of_slices_gives_right_tokens_or_holes_never_wrong_ones(
@@ -78,11 +78,18 @@ def test_a_slice_of_another_picture_size_is_not_painted() -> None:
 
 
 def test_side_by_side_blocks_travel_in_different_slices_of_four() -> None:
-    order = slice_order((16, 16), "low_discrepancy")
+    order = slice_order((16, 16), "low_discrepancy", 4)
     owner = np.empty((16, 16), dtype=int)
     owner.ravel()[order] = np.arange(256) // 64
     assert np.bincount(owner.ravel()).tolist() == [64] * 4
     assert (owner[:, 1:] != owner[:, :-1]).mean() > 0.95 and (owner[1:] != owner[:-1]).all()
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_a_checkerboard_parts_all_neighbours(count: int) -> None:
+    owner = np.empty((16, 16), dtype=int)
+    owner.ravel()[slice_order((16, 16), "checkerboard", count)] = np.arange(256) // (256 // count)
+    assert (owner[:, 1:] != owner[:, :-1]).all() and (owner[1:] != owner[:-1]).all()
 
 
 def test_concealment_paints_a_flat_picture_whole_and_counts_it_right() -> None:
@@ -123,7 +130,7 @@ def test_unknown_methods_are_refused_by_name() -> None:
         CODEC.decode([()], (32, 32), "expected", False)
     with pytest.raises(MediaError, match="within one frame"):
         CODEC.decode([()], (32, 32), "none", True)
-    with pytest.raises(MediaError, match="must be one of raster, low_discrepancy, got 'zigzag'"):
+    with pytest.raises(MediaError, match="must be one of raster, low_discrepancy, checkerboard, got 'zigzag'"):
         CODEC.encode(noise(32, 32), 1, "zigzag")
 
 

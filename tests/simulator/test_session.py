@@ -282,6 +282,25 @@ def test_numbers_that_wrap_change_nothing():
     )
 
 
+@pytest.mark.parametrize(
+    ("count", "start_s", "length_s"),
+    [(1, 0, 33), (2, 1, 20)],
+    ids=["at the start", "in the middle, two packets a frame"],
+)
+def test_a_stream_goes_on_after_an_outage_in_which_numbers_went_half_way_round(count, start_s, length_s):
+    """33,000 or 40,000 packets lost in a row: the next has a number that looks older than the newest."""
+    end = 1000 * (start_s + length_s)
+    sent = [
+        EncodedFrame(tuple(Slice(i, count, 1, bytes((i,))) for i in range(count)), count, (16, 16))
+        for _ in range(end + 500)
+    ]
+    outage = {"model": "windows", "windows": [[f"{start_s} s", f"{length_s} s"]]}
+    result = run_session(scenario(fps=1000, outage=outage), sent)
+    assert result.conservation.late.packets == result.conservation.duplicate.packets == 0
+    shown = [frame for frame, each in enumerate(result.deliveries) if each.received]
+    assert shown == [*range(1000 * start_s), *range(end, end + 500)]
+
+
 def test_a_slice_larger_than_the_mtu_stops_the_run_with_advice():
     with pytest.raises(MediaError, match=r"frame 0, slice 0.*mtu_bytes = 200, got 246. Raise packets_per_frame"):
         run_session(scenario(mtu_bytes=200), film(1, payload_bytes=200))
