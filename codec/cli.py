@@ -5,6 +5,7 @@ were.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -225,6 +226,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     try:
         args.verb(args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `... info | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except CodecError as error:
         print(f"python -m codec: {error}", file=sys.stderr)
         return 2

@@ -1,6 +1,7 @@
 """Files are written whole or not at all: an older one is never lost to a failed write."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from codec.errors import RequestError
@@ -17,6 +18,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written, nothing can be removed
+            temporary.unlink(missing_ok=True)
         reason = error.strerror or str(error)
         raise RequestError(str(path), f"cannot be written ({reason})", "", "Check the folder and its rights") from error

@@ -30,6 +30,8 @@ def open_image(path: Path) -> NDArray[np.uint8]:
             picture = np.array(_rgb(ImageOps.exif_transpose(image)))
     except FileNotFoundError as error:
         raise ImageError(str(path), "no such file", "", "Check the path") from error
+    except IsADirectoryError as error:
+        raise ImageError(str(path), "is a folder", "", "Name a picture inside it") from error
     except UnidentifiedImageError as error:
         raise ImageError(str(path), "is no picture of a known kind", "", "Convert it to PNG") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -43,6 +43,7 @@ class VqMedia:
     Args:
         bpp: Requested bits per pixel of the slices, from 0.012 to 0.6; or
         ratios: (fine, medium, coarse) shares of area. Default: all coarse.
+        codebook: Coarse codewords, 8, 16, ... 1024 (default); `bpp` chooses them itself.
         entropy: "static", "uniform" or "context"; the last takes seconds a frame, and bytes below the rate asked for.
         weights: Folder of weights; default: those shipped.
         precision: "fp32", "bf16" for decoder and predictor, or "auto": bf16 where the device multiplies it.
@@ -62,12 +63,15 @@ class VqMedia:
         weights: str | None = None,
         precision: str = "auto",
         device: str = "auto",
+        codebook: int | None = None,
     ) -> None:
+        if bpp is not None and codebook is not None:
+            raise MediaError("codec.codebook", "bpp chooses the codebook itself", codebook, "Give one of the two")
         if bpp is not None and ratios is not None:
             raise MediaError("codec", "give bpp or ratios, not both", f"bpp={bpp}, ratios={ratios}")
         if ratios is not None and len(ratios) != 3:
             raise MediaError("codec.ratios", "three shares are needed: fine, medium, coarse", ratios)
-        self._bpp, self._entropy = bpp, entropy
+        self._bpp, self._entropy, self._codebook = bpp, entropy, codebook
         self._ratios = ALL_COARSE if ratios is None else (ratios[0], ratios[1], ratios[2])
         try:
             self._codec = Codec.load(None if weights is None else Path(weights), device, precision)
@@ -88,7 +92,7 @@ class VqMedia:
 
         def make(batch: Sequence[int]) -> list[tuple[Tokens, list[TokenSlice]]]:
             rates = self._bpp if bpp is None else [bpp[number] for number in batch]
-            tokens = self._codec.encode_batch(frames[list(batch)], self._ratios, rates, packing=packing)
+            tokens = self._codec.encode_batch(frames[list(batch)], self._ratios, rates, self._codebook, packing)
             return [(t, self._codec.to_slices(t, slices, interleave, self._entropy)) for t in tokens]
 
         try:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from codec.errors import CheckpointError
+from codec.errors import CheckpointError, RequestError
 from codec.precision import multiplies_bf16
 
 SAVE_EVERY_S = 240.0
@@ -58,12 +58,17 @@ class Run:
 
     Raises:
         CheckpointError: If the folder holds a run and `resume` is off, or its checkpoint is broken.
+        RequestError: If the folder cannot be made.
     """
 
     def __init__(self, folder: Path, parts: dict[str, Any], resume: bool) -> None:
         self.folder, self.parts, self.step, self.seconds = folder, parts, 0, 0.0
         self.checkpoint = folder / "checkpoint.pt"
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            rule = f"cannot be made ({error.strerror})"
+            raise RequestError(str(folder), rule, "", "Choose another place with --out") from error
         if self.checkpoint.exists():
             if not resume:
                 raise CheckpointError(

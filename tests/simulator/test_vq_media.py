@@ -48,6 +48,19 @@ def test_all_slices_back_is_the_lossless_picture_and_nothing_is_concealed(weight
     assert [codec.count_correct(s, d) for s, d in zip(sent, concealed, strict=True)] == [0, 0, 0]
 
 
+def test_a_codebook_of_fewer_codewords_makes_smaller_slices(weights: str) -> None:
+    sizes = [
+        sum(len(part.data) for frame in codec.encode(FRAMES, 1, "low_discrepancy") for part in frame.slices)
+        for codec in (VqMedia(weights=weights, entropy="uniform", codebook=k) for k in (8, None))
+    ]
+    assert sizes[0] < sizes[1]
+
+
+def test_a_rate_and_a_codebook_contradict_each_other(weights: str) -> None:
+    with pytest.raises(MediaError, match="chooses the codebook itself"):
+        VqMedia(weights=weights, bpp=0.04, codebook=8)
+
+
 def test_a_lost_slice_is_concealed_and_right_guesses_are_counted(weights: str) -> None:
     codec = VqMedia(weights=weights)
     (sent,) = codec.encode(FRAMES[:1], 4, "low_discrepancy")
