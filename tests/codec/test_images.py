@@ -91,7 +91,7 @@ def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
         open_image(tmp_path / "x.png")
     with pytest.raises(ImageError, match="no such file"):
         open_image(tmp_path / "y.png")
-    with pytest.raises(ImageError, match="cannot be read"):
+    with pytest.raises(ImageError, match="is a folder. Name a picture inside it"):
         open_image(tmp_path)
 
 
