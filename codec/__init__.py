@@ -35,7 +35,6 @@ copying       how much the token a frame before says about a lost one
 predictor     masked transformer: what a hole probably holds
 fill          guesses without a network: nothing, neighbours, the frame before
 conceal       tokens with holes -> guesses and confidence
-latents       tokens -> what the decoder sees at its three grids
 surprise      bits that a lost token would still cost
 conceal_own   the same by a function of the user's
 confidence    confidence -> a grey picture
