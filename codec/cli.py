@@ -60,6 +60,13 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _add_refine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--refine", type=positive, metavar="STEPS",
+        help="seek better tokens by gradient descent, seconds a picture; 20 is much, and --squeeze should be given",
+    )  # fmt: skip
+
+
 def _add_encode(parser: argparse.ArgumentParser) -> None:
     parser.description = "Encode a picture. Without a rate all blocks are coarse, of the full codebook: 0.04 bpp."
     parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG, WebP, ... of at least 16x16 pixels")
@@ -73,6 +80,8 @@ def _add_encode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interleave", default="low_discrepancy", help="low_discrepancy (default), checkerboard or raster"
     )
+    _add_refine(parser)
+    parser.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: refine for what is seen")
     parser.add_argument(
         "--entropy", default="static", metavar="MODEL",
         help="static (default), uniform (fixed length), or context: the masked transformer, smaller files, seconds a "
@@ -143,6 +152,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--entropy", type=parts, nargs="+", metavar="MODEL", help="uniform, static, context: their bytes and times"
     )
     parser.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: adds the column squeeze")
+    _add_refine(parser)
     parser.add_argument(
         "--out", type=Path, metavar="FILE.csv", help="write tables and figures; they are named after it"
     )

@@ -24,6 +24,7 @@ from codec.evaluate_pictures import Judge
 from codec.evaluate_rate import Say, rate_means, rate_table
 from codec.files import write_atomically
 from codec.model import Codec
+from codec.refine import Refinement
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,10 +80,16 @@ def check_out(out: Path | None) -> None:
 
 
 def evaluate_rates(
-    codec: Codec, folder: Path, names: Sequence[str], rates: Sequence[float], judge: Judge, say: Say
+    codec: Codec,
+    folder: Path,
+    names: Sequence[str],
+    rates: Sequence[float],
+    judge: Judge,
+    say: Say,
+    refinement: Refinement | None = None,
 ) -> Evaluation:
     """Rate, distortion, perception; see `rate_table` for the arguments and errors."""
-    table = rate_table(codec, folder, names, rates, judge, say)
+    table = rate_table(codec, folder, names, rates, judge, say, refinement)
     means = rate_means(table)
     return Evaluation(table, means, figures.rate_figure(means))
 

@@ -20,6 +20,7 @@ from codec.evaluate_pictures import LOWER_IS_BETTER, METRICS, Judge, Picture, Ro
 from codec.latents import Concealed
 from codec.model import Codec
 from codec.rate import Packing
+from codec.refine import Refinement
 from codec.surprise import ASKED, coarse_truth, static_bits
 from codec.tokens import Tokens, block_of, with_lost_blocks
 
@@ -37,6 +38,7 @@ class Cases:
         methods: Concealment methods for the lossy cases.
         seeds: Loss patterns drawn for each lossy case.
         slices: Slices of the .vqs file whose size gives the rate.
+        refinement: Seek the tokens, instead of taking the nearest.
 
     Raises:
         RequestError: If a method is unknown.
@@ -47,6 +49,7 @@ class Cases:
     methods: Sequence[str] = ("expected",)
     seeds: int = 1
     slices: int = 1
+    refinement: Refinement | None = None
 
     def __post_init__(self) -> None:
         for method in self.methods:
@@ -82,7 +85,7 @@ def loss_table(codec: Codec, folder: Path, cases: Cases, judge: Judge) -> pd.Dat
 
 def _rows(codec: Codec, picture: Picture, bpp: float | None, cases: Cases, judge: Judge) -> Iterator[Row]:
     size = (picture.shape[0], picture.shape[1])
-    tokens = codec.encode(picture, bpp=bpp, packing=Packing(cases.slices))
+    tokens = codec.encode(picture, bpp=bpp, packing=Packing(cases.slices), refinement=cases.refinement)
     size_bytes = len(write_vqs(size, codec.to_slices(tokens, cases.slices), codec.hash))
     rate = {"bpp_requested": bpp, "bytes": size_bytes, "bpp": 8 * size_bytes / (size[0] * size[1])}
     truth = coarse_truth(tokens)

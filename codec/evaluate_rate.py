@@ -6,8 +6,10 @@ and back, after one picture to warm up.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -16,11 +18,29 @@ from codec.bitstream import grid_of, read_vqs, write_vqs
 from codec.errors import RequestError
 from codec.evaluate_pictures import METRICS, Judge, Picture, Row, picture_files, pictures
 from codec.model import Codec
+from codec.refine import Refinement
 
 RATES = (0.02, 0.04, 0.1, 0.2, 0.4)  # bits a pixel
-CODECS = ("vq", *baselines.BASELINES)
+OURS, REFINED = "vq", "vq_refined"  # the second: tokens sought for each picture, beside the row without
+CODECS = (OURS, *baselines.BASELINES)
 
 Say = Callable[[str], None]
+
+
+class Coder(NamedTuple):
+    """A codec as the table needs it.
+
+    Attributes:
+        unit: What its setting is.
+        settings: Those to try.
+        encode: Picture and setting to the bytes of a whole file.
+        decode: And back.
+    """
+
+    unit: str
+    settings: Sequence[float]
+    encode: Callable[[Picture, float], bytes]
+    decode: Callable[[bytes], Picture]
 
 
 def known_codecs(names: Sequence[str], say: Say) -> list[str]:
@@ -32,7 +52,7 @@ def known_codecs(names: Sequence[str], say: Say) -> list[str]:
     unknown = [name for name in names if name not in CODECS]
     if unknown:
         raise RequestError("--codecs", "unknown codec", unknown[0], f"Available: {', '.join(CODECS)}")
-    missing = [name for name in names if name != "vq" and not baselines.available(name)]
+    missing = [name for name in names if name != OURS and not baselines.available(name)]
     for name in missing:
         say(f"{name} is skipped: this Pillow was built without it")
     left = [name for name in names if name not in missing]
@@ -41,8 +61,30 @@ def known_codecs(names: Sequence[str], say: Say) -> list[str]:
     return left
 
 
+def coders(
+    codec: Codec, names: Sequence[str], rates: Sequence[float], refinement: Refinement | None
+) -> dict[str, Coder]:
+    """The codecs of these names; with a refinement, ours has two rows."""
+    found: dict[str, Coder] = {}
+    for name in names:
+        if name == OURS:
+            hows = {OURS: None} if refinement is None else {OURS: None, REFINED: refinement}
+            for own, how in hows.items():
+                found[own] = Coder("bpp", rates, partial(_vqs, codec, refinement=how), partial(_shown, codec))
+        else:
+            settings, unit = baselines.settings_of(name, rates), baselines.BASELINES[name].unit
+            found[name] = Coder(unit, settings, partial(baselines.encode, name), baselines.decode)
+    return found
+
+
 def rate_table(
-    codec: Codec, folder: Path, names: Sequence[str], rates: Sequence[float], judge: Judge, say: Say
+    codec: Codec,
+    folder: Path,
+    names: Sequence[str],
+    rates: Sequence[float],
+    judge: Judge,
+    say: Say,
+    refinement: Refinement | None = None,
 ) -> pd.DataFrame:
     """Every picture, with every codec, at every setting.
 
@@ -53,6 +95,7 @@ def rate_table(
         rates: Bits a pixel asked of the codecs that take a rate; the others bring settings of their own.
         judge: Measures quality.
         say: Told what is left out, and why.
+        refinement: Adds the codec `vq_refined`.
 
     Returns:
         Columns image, codec, setting, bytes, bpp, quality columns, encode_s, decode_s.
@@ -62,15 +105,12 @@ def rate_table(
         RequestError: If a codec is unknown, or there is nothing left to run.
     """
     picture_files(folder)  # an empty folder is told first
-    names = known_codecs(names, say)
-    cases = [
-        (name, setting) for name in names for setting in (rates if name == "vq" else baselines.settings_of(name, rates))
-    ]
+    compared = coders(codec, known_codecs(names, say), rates, refinement)
     rows: list[Row] = []
     for image, picture in pictures(folder):
         if not rows:  # warm up: threads, tables, first allocations
-            _measured(codec, cases, picture, judge)
-        measured, refused = _measured(codec, cases, picture, judge)
+            _measured(coders(codec, list(compared.keys() - {REFINED}), rates, None), picture, judge)
+        measured, refused = _measured(compared, picture, judge)
         rows += ({"image": image, **row} for row in measured)
         for line in refused:
             say(f"{image}: {line}")
@@ -79,42 +119,36 @@ def rate_table(
     return pd.DataFrame(rows)
 
 
-def _measured(
-    codec: Codec, cases: Sequence[tuple[str, float]], picture: Picture, judge: Judge
-) -> tuple[list[Row], list[str]]:
+def _measured(compared: Mapping[str, Coder], picture: Picture, judge: Judge) -> tuple[list[Row], list[str]]:
     """Rows of one picture, and in words what cannot be had of it."""
     rows, refused = [], []
-    for name, setting in cases:
-        try:
-            rows.append(_row(codec, name, setting, picture, judge))
-        except RequestError as error:
-            refused.append(f"{name} at {setting:g} bpp is skipped: {error}")
+    for name, coder in compared.items():
+        for setting in coder.settings:
+            try:
+                rows.append({"codec": name, **_row(coder, setting, picture, judge)})
+            except RequestError as error:
+                refused.append(f"{name} at {setting:g} bpp is skipped: {error}")
     return rows, refused
 
 
-def _row(codec: Codec, name: str, setting: float, picture: Picture, judge: Judge) -> Row:
-    data, shown, encode_s, decode_s = _there_and_back(codec, name, setting, picture)
+def _row(coder: Coder, setting: float, picture: Picture, judge: Judge) -> Row:
+    start = time.perf_counter()
+    data = coder.encode(picture, setting)
+    middle = time.perf_counter()
+    shown = coder.decode(data)
+    end = time.perf_counter()
     return {
-        "codec": name,
-        "setting": f"{'bpp' if name == 'vq' else baselines.BASELINES[name].unit} {setting:g}",
+        "setting": f"{coder.unit} {setting:g}",
         "bytes": len(data),
         "bpp": 8 * len(data) / (picture.shape[0] * picture.shape[1]),
         **judge(picture, shown),
-        "encode_s": encode_s,
-        "decode_s": decode_s,
+        "encode_s": middle - start,
+        "decode_s": end - middle,
     }
 
 
-def _there_and_back(codec: Codec, name: str, setting: float, picture: Picture) -> tuple[bytes, Picture, float, float]:
-    start = time.perf_counter()
-    data = _vqs(codec, picture, setting) if name == "vq" else baselines.encode(name, picture, setting)
-    middle = time.perf_counter()
-    shown = _shown(codec, data) if name == "vq" else baselines.decode(data)
-    return data, shown, middle - start, time.perf_counter() - middle
-
-
-def _vqs(codec: Codec, picture: Picture, bpp: float) -> bytes:
-    slices = codec.to_slices(codec.encode(picture, bpp=bpp))
+def _vqs(codec: Codec, picture: Picture, setting: float, refinement: Refinement | None) -> bytes:
+    slices = codec.to_slices(codec.encode(picture, bpp=setting, refinement=refinement))
     return write_vqs((picture.shape[0], picture.shape[1]), slices, codec.hash)
 
 

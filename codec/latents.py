@@ -51,6 +51,13 @@ class LatentMaps:
         return LatentMaps(*([t.to(device) for t in part] for part in parts))
 
 
+def presence(quarters: NDArray[np.uint8]) -> list[Tensor]:
+    """Where each level has a token, L tensors float32 [B, 1, h_l, w_l], from levels of quarters uint8 [B, 2h, 2w]."""
+    levels = torch.from_numpy(np.ascontiguousarray(quarters))[:, None]
+    fine = resample((levels == 2).float(), 1)
+    return [(levels[:, :, ::2, ::2] == 0).float(), (levels == 1).float(), fine]
+
+
 def condition(maps: LatentMaps, grid: int) -> Tensor:
     """All levels on one grid: [B, L*D + L + 1, h_grid, w_grid]."""
     parts = [resample(maps.code[level], grid - level) for level in range(LEVELS)]

@@ -13,7 +13,7 @@ picture <--decode-- Concealed (all filled, with confidence) <--conceal--+
 import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -41,6 +41,7 @@ from codec.precision import choose_precision, lower
 from codec.predictor import Predictor
 from codec.quantizer import Quantizer
 from codec.rate import ALL_COARSE, FILE, Allocation, Packing, allocate_for_bpp
+from codec.refine import Refinement, Refiner
 from codec.surprise import missing_bits
 from codec.tokens import Books, Tokens, positions
 
@@ -138,6 +139,7 @@ class Codec:
         bpp: float | Sequence[float] | None = None,
         codes: int | None = None,
         packing: Packing = FILE,
+        refinement: Refinement | None = None,
     ) -> list[Tokens]:
         """Frames to tokens.
 
@@ -147,6 +149,7 @@ class Codec:
             bpp: Requested bits per pixel, of all frames or of each; takes the place of `ratios` and `codes`.
             codes: Codewords of the coarse codebook: 8, 16, ... K; default K.
             packing: How the tokens will be sent, which decides what a `bpp` buys.
+            refinement: Seek tokens that make a better picture; see `codec.refine`. Default: take the nearest.
 
         Raises:
             RequestError: If the ratios are no shares, there is no such codebook, or the rate cannot be had.
@@ -157,17 +160,32 @@ class Codec:
         books, pixels = self._books_of(codes), frames.shape[1] * frames.shape[2]
         padded = pad_to_blocks(frames)
         tokens: list[Tokens] = []
+        refiner = None if refinement is None else Refiner(self.decoder, self.quantizer, self.coarse_books, refinement)
         for part in _batches(list(zip(padded, rates, strict=True)), padded.shape[1] * padded.shape[2]):
-            pictures = np.stack([frame for frame, _ in part])
-            features = [z.float() for z in self.encoder(_to_tensor(pictures).to(self.quantizer.codebook.device))]
+            x = _to_tensor(np.stack([frame for frame, _ in part])).to(self.quantizer.codebook.device)
+            features = [z.float() for z in self.encoder(x)]
             for row, (frame, rate) in enumerate(part):
-                maps = IndexMaps([z[row] for z in features], self.quantizer, self.coarse_books)
-                if rate is None:
-                    choice = Allocation(allocate(frame, ratios), books)
-                else:
-                    choice = allocate_for_bpp(rate, pixels, maps.candidates(frame), packing, self.tables)
+                wish = Wish(frame, rate, pixels, ratios, books, packing)
+                seen = [z[row] for z in features]
+                maps = IndexMaps(seen, self.quantizer, self.coarse_books)
+                choice = self._choose(maps, wish)
+                if refiner is not None:
+                    found = refiner.refine(x[row], seen, choice)
+                    maps, choice = self._rechoose(maps, IndexMaps(found, self.quantizer, self.coarse_books), wish)
                 tokens.append(maps.tokens(choice))
         return tokens
+
+    def _choose(self, maps: IndexMaps, wish: "Wish") -> Allocation:
+        if wish.bpp is None:
+            return Allocation(allocate(wish.frame, wish.ratios), wish.books)
+        return allocate_for_bpp(wish.bpp, wish.pixels, maps.candidates(wish.frame), wish.packing, self.tables)
+
+    def _rechoose(self, nearest: IndexMaps, found: IndexMaps, wish: "Wish") -> tuple[IndexMaps, Allocation]:
+        """The tokens found take other sizes; where the least rate is out of their reach, the nearest ones stay."""
+        try:
+            return found, self._choose(found, wish)
+        except RequestError:
+            return nearest, self._choose(nearest, wish)
 
     def _books_of(self, codes: int | None) -> Books:
         sizes = [self.config.codes, *(len(book.codewords) for book in self.coarse_books)]
@@ -183,9 +201,10 @@ class Codec:
         bpp: float | None = None,
         codes: int | None = None,
         packing: Packing = FILE,
+        refinement: Refinement | None = None,
     ) -> Tokens:
         """One frame uint8 [H, W, 3] to tokens; see `encode_batch`."""
-        return self.encode_batch(frame[None], ratios, bpp, codes, packing)[0]
+        return self.encode_batch(frame[None], ratios, bpp, codes, packing, refinement)[0]
 
     def to_slices(
         self,
@@ -301,6 +320,22 @@ class Codec:
         """What identifies these weights in a table or a log, and how they are multiplied."""
         weights = {"weights": self.source.name, "sha256": self.hash.hex(), "precision": self.precision}
         return {**weights, **self.config.to_dict()}
+
+
+class Wish(NamedTuple):
+    """What is asked of one frame; see `Codec.encode_batch`.
+
+    Attributes:
+        frame: uint8 [H, W, 3], padded to whole blocks.
+        bpp: Of `pixels` before padding; None takes ratios and books.
+    """
+
+    frame: NDArray[np.uint8]
+    bpp: float | None
+    pixels: int
+    ratios: tuple[float, float, float]
+    books: Books
+    packing: Packing
 
 
 def neighbour_tables(tensors: dict[str, Tensor], codes: int) -> NeighbourTables | None:

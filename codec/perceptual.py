@@ -17,6 +17,8 @@ from codec.errors import CheckpointError
 TAPS = (1, 4, 7, 9, 10, 11, 12)  # indices into the usual `features` list, ReLU included
 POOLS = (2, 5, 8)
 BGR_MEAN = (104.0, 117.0, 123.0)
+LEAST = 17  # pixels a side that leave one for the last pooling
+MARGIN = 7  # pixels that `shaken` may move its window by
 
 
 class Squeeze(nn.Module):
@@ -49,7 +51,9 @@ class Squeeze(nn.Module):
         return F.relu(F.conv2d(x, weight, bias, stride=stride, padding=padding))
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """Unit-normalised features at the taps, for x [B, 3, H, W] RGB in [-1, 1]."""
+        """Unit-normalised features at the taps, for x [B, 3, H, W] RGB in [-1, 1]; small ones are continued."""
+        short = [max(LEAST - side, 0) for side in x.shape[:-3:-1]]
+        x = F.pad(x, (0, short[0], 0, short[1]), mode="replicate") if any(short) else x
         h = (x.flip(1) + 1) * 127.5 - self.get_buffer("mean")
         h = self._conv(h, "features_0", stride=2)
         taps = [h]
@@ -71,3 +75,15 @@ class Squeeze(nn.Module):
         pairs = zip(self.features(x), reference, strict=True)
         parts = [(a - b).square().sum(1).mean((1, 2)) for a, b in pairs]
         return torch.stack(parts).mean(0)
+
+    def shaken(self, x: Tensor, y: Tensor, chance: torch.Generator | None = None) -> Tensor:
+        """As `forward`, of a window 7 pixels smaller at a place drawn by `chance` (default: torch's generator).
+
+        This is what to minimise. The strides of the network lie on a grid, and so do the pixels that a decoder makes:
+        held together, it learns dots that only this network, and only at this place, takes for texture.
+        """
+        top, left = (int(n) for n in torch.randint(MARGIN + 1, (2,), generator=chance))
+        height, width = x.shape[-2] - MARGIN, x.shape[-1] - MARGIN
+        window = (..., slice(top, top + height), slice(left, left + width))
+        distance: Tensor = self(x[window], y[window])
+        return distance

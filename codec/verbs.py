@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from codec.evaluate_films import FilmCases
     from codec.evaluate_loss import Cases
     from codec.model import Codec
+    from codec.refine import Refinement
     from codec.tokens import Books, Tokens
 
 
@@ -28,6 +29,8 @@ def encode(args: argparse.Namespace) -> None:
     from codec.model import Codec
     from codec.rate import ALL_COARSE, Packing
 
+    if args.refine is None:
+        _refuse(args, ("squeeze",), "goes with --refine")
     if args.codebook is not None and (args.bpp, args.kbytes) != (None, None):
         raise RequestError("--codebook", "--bpp and --kbytes choose the codebook themselves", args.codebook)
     picture = open_image(args.image)
@@ -35,11 +38,20 @@ def encode(args: argparse.Namespace) -> None:
     pixels = picture.shape[0] * picture.shape[1]
     bpp = args.bpp if args.kbytes is None else 8000 * args.kbytes / pixels
     packing = Packing(args.slices, args.interleave, args.entropy)
-    tokens = codec.encode(picture, args.ratios or ALL_COARSE, bpp, args.codebook, packing)
+    tokens = codec.encode(picture, args.ratios or ALL_COARSE, bpp, args.codebook, packing, _refinement(args))
     slices = codec.to_slices(tokens, args.slices, args.interleave, args.entropy)
     data = write_vqs((picture.shape[0], picture.shape[1]), slices, codec.hash)
     write_atomically(args.out, data)
     print(f"{args.out}: {len(data)} bytes, {8 * len(data) / pixels:.4f} bits per pixel, {_levels(tokens)}")
+
+
+def _refinement(args: argparse.Namespace) -> "Refinement | None":
+    from codec.perceptual import Squeeze
+    from codec.refine import Refinement
+
+    if args.refine is None:
+        return None
+    return Refinement(args.refine, None if args.squeeze is None else Squeeze(args.squeeze))
 
 
 def _levels(tokens: "Tokens") -> str:
@@ -103,7 +115,11 @@ def _next_step(entropy_model: str) -> str:
 def evaluate(args: argparse.Namespace) -> None:
     """Folder to tables and figure: of rates, with --loss of robustness, with --entropy of entropy models."""
     if args.entropy is not None:
-        _refuse(args, ("loss", "conceal", "seeds", "against", "frames", "codecs", "squeeze"), "goes without --entropy")
+        _refuse(
+            args,
+            ("loss", "conceal", "seeds", "against", "frames", "codecs", "squeeze", "refine"),
+            "goes without --entropy",
+        )
     elif args.loss is None:
         _refuse(args, ("conceal", "seeds", "against", "slices", "frames"), "goes with --loss")
     else:
@@ -126,7 +142,7 @@ def evaluate(args: argparse.Namespace) -> None:
         done = evaluation.evaluate_entropy(codec, args.folder, codings)
     elif args.loss is None:
         names, rates = _flat(args.codecs, CODECS), _flat(args.bpp, RATES)
-        done = evaluation.evaluate_rates(codec, args.folder, names, rates, judge, _say)
+        done = evaluation.evaluate_rates(codec, args.folder, names, rates, judge, _say, _refinement(args))
     elif holds_films(args.folder):
         done = evaluation.evaluate_films(codec, args.folder, _film_cases(args), judge, args.against)
     else:
@@ -141,12 +157,14 @@ def _cases(args: argparse.Namespace) -> "Cases":
 
     _refuse(args, ("frames",), "goes with a folder of clips")
     methods, rates = _flat(args.conceal, ("expected",)), _flat(args.bpp, (None,))
-    return Cases(rates, _flat(args.loss, ()), methods, args.seeds or 1, _flat(args.slices, (1,))[0])
+    slices, refinement = _flat(args.slices, (1,))[0], _refinement(args)
+    return Cases(rates, _flat(args.loss, ()), methods, args.seeds or 1, slices, refinement)
 
 
 def _film_cases(args: argparse.Namespace) -> "FilmCases":
     from codec.evaluate_films import FILM_METHODS, FilmCases
 
+    _refuse(args, ("refine",), "goes with a folder of pictures")
     packets = None if args.slices is None else args.slices[0][0]
     given = {"packets": packets, "seeds": args.seeds, "frames": args.frames}
     numbers = {name: value for name, value in given.items() if value is not None}

@@ -73,7 +73,8 @@ def identity(name: str, options: str) -> str:
     """
     if name != "vq":
         return json.dumps(load_codec(name, json.loads(options)).describe(), sort_keys=True, default=str)
-    weights = json.loads(options).get("weights")
+    given = json.loads(options)
+    weights = given.get("weights")
     if weights is None:
         found = importlib.util.find_spec("codec")
         if found is None or found.origin is None:
@@ -81,7 +82,8 @@ def identity(name: str, options: str) -> str:
         weights = Path(found.origin).parent / "weights"
     folder = Path(weights)
     sums = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
+    judge = [Path(given["squeeze"])] if given.get("squeeze") else []  # what `refine` seeks by
+    for path in (*sorted(folder.glob("*.safetensors")), *judge):
         sums.update(hashlib.sha256(path.read_bytes()).digest())
     return f"vq {sums.hexdigest()}"
 

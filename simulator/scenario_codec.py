@@ -12,7 +12,7 @@ VIDEOS = ("h264", "vp9", "av1")
 # The options of the codecs shipped here, so that a typo is found before anything is loaded.
 CODEC_OPTIONS = {
     "toy": (),
-    "vq": ("bpp", "ratios", "codebook", "entropy", "weights", "precision"),
+    "vq": ("bpp", "ratios", "codebook", "entropy", "weights", "precision", "refine", "squeeze"),
     **dict.fromkeys(STILLS, ("bpp", "quality")),
     **dict.fromkeys(VIDEOS, ("bpp", "keyframe_interval")),
 }

@@ -17,6 +17,7 @@ KEYS = (
     "channel.bandwidth.file",
     FRAMES,
     "codec.weights",
+    "codec.squeeze",
     "output.squeeze",
 )
 

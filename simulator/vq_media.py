@@ -25,6 +25,7 @@ from codec.perceptual import Squeeze
 from codec.quality import QUICK
 from codec.quality import measure as measure_quality
 from codec.rate import ALL_COARSE, Packing
+from codec.refine import Refinement
 from codec.tokens import Tokens, block_of
 from simulator.errors import MediaError
 from simulator.importance import block_costs, importances
@@ -64,6 +65,8 @@ class VqMedia:
         precision: str = "auto",
         device: str = "auto",
         codebook: int | None = None,
+        refine: int | None = None,
+        squeeze: str | None = None,
     ) -> None:
         if bpp is not None and codebook is not None:
             raise MediaError("codec.codebook", "bpp chooses the codebook itself", codebook, "Give one of the two")
@@ -73,7 +76,12 @@ class VqMedia:
             raise MediaError("codec.ratios", "three shares are needed: fine, medium, coarse", ratios)
         self._bpp, self._entropy, self._codebook = bpp, entropy, codebook
         self._ratios = ALL_COARSE if ratios is None else (ratios[0], ratios[1], ratios[2])
+        if squeeze is not None and refine is None:
+            raise MediaError("codec.squeeze", "goes with codec.refine", squeeze, "Add refine: 20")
         try:
+            self._refinement = None
+            if refine is not None:
+                self._refinement = Refinement(refine, None if squeeze is None else Squeeze(Path(squeeze)))
             self._codec = Codec.load(None if weights is None else Path(weights), device, precision)
         except CodecError as error:
             raise MediaError(*error.args) from error
@@ -92,7 +100,9 @@ class VqMedia:
 
         def make(batch: Sequence[int]) -> list[tuple[Tokens, list[TokenSlice]]]:
             rates = self._bpp if bpp is None else [bpp[number] for number in batch]
-            tokens = self._codec.encode_batch(frames[list(batch)], self._ratios, rates, self._codebook, packing)
+            tokens = self._codec.encode_batch(
+                frames[list(batch)], self._ratios, rates, self._codebook, packing, self._refinement
+            )
             return [(t, self._codec.to_slices(t, slices, interleave, self._entropy)) for t in tokens]
 
         try:

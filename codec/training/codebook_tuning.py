@@ -20,12 +20,12 @@ from torch import Tensor
 from codec.codebook import nearest
 from codec.config import LEVELS
 from codec.decoder import Decoder
+from codec.distortion import distortion
 from codec.encoder import Encoder
 from codec.errors import RequestError
 from codec.latents import LatentMaps
 from codec.perceptual import Squeeze
 from codec.training.data import batch
-from codec.training.losses import distortion
 from codec.training.run import autocast
 
 HELD_OUT = 8  # every eighth photograph judges and teaches nothing

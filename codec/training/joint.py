@@ -26,6 +26,7 @@ from codec import checkpoint
 from codec.conceal import Concealer, estimate, frames_before
 from codec.config import BLOCK, CodecConfig
 from codec.decoder import Decoder
+from codec.distortion import distortion
 from codec.errors import RequestError
 from codec.films import clip_files
 from codec.granularity import allocate
@@ -37,7 +38,6 @@ from codec.predictor import Predictor
 from codec.tokens import Tokens, from_dense, with_lost_blocks
 from codec.training.data import load_photographs, random_crop
 from codec.training.export import frozen_front
-from codec.training.losses import distortion
 from codec.training.masks import lost_blocks
 from codec.training.motion import Pair, camera_pair, clip_pairs
 from codec.training.run import Run, autocast, average_weights
@@ -221,7 +221,7 @@ class JointTraining:
                 parts["anchor"] = self._drift(maps, y, ~torch.from_numpy(sample.lost).any(1))
         loss = parts["distortion"] + recipe.squared_weight * (y - x).square().mean()
         if self.perceptual is not None:  # in single precision: differences of near features have few digits
-            distance = self.perceptual(y, x)
+            distance = self.perceptual.shaken(y, x)
             parts["squeeze"], coarse = distance.mean(), torch.tensor([ratios[2] == 1 for ratios in sample.ratios])
             weights = torch.where(coarse, recipe.coarse_perceptual_weight, recipe.perceptual_weight)
             loss = loss + (weights * distance).mean()

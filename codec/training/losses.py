@@ -1,4 +1,4 @@
-"""Losses of the tokenizer: distortion and adversarial (the perceptual one is codec/perceptual.py)."""
+"""The adversarial loss of the tokenizer; the others are codec/distortion.py and codec/perceptual.py."""
 
 from itertools import pairwise
 
@@ -6,17 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
-
-
-def distortion(x: Tensor, y: Tensor) -> Tensor:
-    """L1 plus L1 of horizontal and vertical gradients at three scales, for [B, 3, H, W]."""
-    loss = F.l1_loss(x, y)
-    for _ in range(3):
-        dx = F.l1_loss(x[..., 1:] - x[..., :-1], y[..., 1:] - y[..., :-1])
-        dy = F.l1_loss(x[..., 1:, :] - x[..., :-1, :], y[..., 1:, :] - y[..., :-1, :])
-        loss = loss + 0.5 * (dx + dy)
-        x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
-    return loss
 
 
 class PatchDiscriminator(nn.Module):

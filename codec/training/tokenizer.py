@@ -26,10 +26,11 @@ from codec.codebook import nearest, smaller_sizes
 from codec.conceal import Concealer
 from codec.config import LEVEL_NAMES, LEVELS, CodecConfig
 from codec.decoder import Decoder
+from codec.distortion import distortion
 from codec.encoder import Encoder
 from codec.errors import RequestError
 from codec.granularity import allocate
-from codec.latents import LatentMaps, latent_maps
+from codec.latents import LatentMaps, latent_maps, presence
 from codec.layers import channels_last
 from codec.perceptual import Squeeze
 from codec.predictor import Predictor
@@ -38,7 +39,7 @@ from codec.tokens import from_dense, with_lost_blocks
 from codec.training.codebook_ema import CodebookEma
 from codec.training.data import batch, load_photographs
 from codec.training.export import export_tokenizer
-from codec.training.losses import PatchDiscriminator, discriminator_hinge, distortion
+from codec.training.losses import PatchDiscriminator, discriminator_hinge
 from codec.training.run import Run, autocast, average_weights, learning_rate
 
 SMALL_EVERY = 200  # steps between two clusterings of the coarse codebook
@@ -126,13 +127,7 @@ def sample_presence(
     Returns:
         present: [B, 1, h_l, w_l] for each level; lost: [B, 1, h, w], both 0/1.
     """
-    quarters = np.stack([allocate(crop, sample_ratios(rng, recipe.coarse_share)) for crop in crops])
-    levels = torch.from_numpy(quarters)[:, None]
-    present = [
-        (levels[:, :, ::2, ::2] == 0).float(),
-        (levels == 1).float(),
-        F.interpolate((levels == 2).float(), scale_factor=2.0, mode="nearest"),
-    ]
+    present = presence(np.stack([allocate(crop, sample_ratios(rng, recipe.coarse_share)) for crop in crops]))
     rate = rng.uniform(0, 0.7, len(crops)) * (rng.random(len(crops)) < recipe.drop_share)
     lost = rng.random(present[0].shape) < rate[:, None, None, None]
     return present, torch.from_numpy(lost).float()
@@ -312,7 +307,7 @@ class TokenizerTraining:
         parts["loss"] = parts["distortion"]
         if self.perceptual is not None and step >= recipe.perceptual_from:
             with torch.autocast(self.device.type, enabled=False):  # differences of near features have few digits
-                distance = self.perceptual(y, x)
+                distance = self.perceptual.shaken(y, x)
             parts["squeeze"] = distance.mean()
             weight = torch.where(coarse, recipe.coarse_perceptual_weight, recipe.perceptual_weight)
             parts["loss"] = parts["loss"] + (weight * distance).mean()

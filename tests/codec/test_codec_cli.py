@@ -81,6 +81,15 @@ def test_a_file_is_as_large_as_was_asked_for(limit: tuple[object, ...], image: P
         assert 82 <= out.stat().st_size <= 87
 
 
+def test_a_refined_picture_is_another_file_that_decodes_alike(image: Path, weights: Path, tmp_path: Path) -> None:
+    files = [tmp_path / "plain.vqs", tmp_path / "refined.vqs"]
+    for file, words in zip(files, ((), ("--refine", 3)), strict=True):
+        assert run("encode", image, file, *words, "--weights", weights) == 0
+        assert run("decode", file, file.with_suffix(".png"), "--weights", weights) == 0
+    assert files[0].read_bytes() != files[1].read_bytes()
+    assert open_image(files[1].with_suffix(".png")).shape == (50, 70, 3)
+
+
 @pytest.mark.parametrize("rate", [(), ("--ratios", "20%,0.3,0.5"), ("--codebook", 8)])
 @pytest.mark.parametrize("entropy_model", MODELS)
 def test_every_rate_and_entropy_model_shows_the_same_picture_in_one_or_many_slices(
@@ -225,6 +234,10 @@ def test_mistakes_end_in_one_line_and_exit_code_two(
         ("invalid rate value: 'x'", ("encode", image, out, "--bpp", "x", *use)),
         ("not allowed with", ("encode", image, out, "--bpp", 1, "--ratios", "0,0,1", *use)),
         ("sum to 1", ("encode", image, out, "--ratios", "0.5,0.5,0.5", *use)),
+        ("--squeeze: goes with --refine", ("encode", image, out, "--squeeze", tmp_path / "x.npz", *use)),
+        ("cannot read SqueezeNet", ("encode", image, out, "--refine", 2, "--squeeze", tmp_path / "x.npz", *use)),
+        ("invalid positive value: '0'", ("encode", image, out, "--refine", 0, *use)),
+        ("--refine: goes without --entropy", ("evaluate", image.parent, "--entropy", "static", "--refine", 2, *use)),
         ("invalid ratios value: '1,2'", ("encode", image, out, "--ratios", "1,2", *use)),
         ("from 1 to 20", ("encode", image, out, "--slices", 21, *use)),
         ("invalid positive value: '0'", ("encode", image, out, "--slices", 0, *use)),

@@ -14,6 +14,7 @@ from codec.evaluate_loss import Cases
 from codec.evaluate_pictures import Judge
 from codec.evaluate_rate import known_codecs, rate_means, rate_table
 from codec.images import save_png
+from codec.refine import Refinement
 from tests.codec.tiny import photograph, tiny_codec
 
 CODEC = tiny_codec()
@@ -33,6 +34,15 @@ def test_rows_weigh_the_whole_file_of_each_codec(folder: Path) -> None:
     row = table[(table["codec"] == "jpeg") & (table["setting"] == "quality 8")].iloc[0]
     assert row["bytes"] == len(baselines.encode("jpeg", photograph(48, 64, 1), 8))
     assert {"psnr_db", "ssim", "encode_s", "decode_s"} <= set(table.columns)
+
+
+def test_refined_tokens_stand_beside_the_nearest_at_the_same_rates(folder: Path) -> None:
+    table = rate_table(CODEC, folder, ["vq", "jpeg"], [0.2, 0.28], Judge(), print, Refinement(steps=4))
+    assert list(table["codec"].unique()) == ["vq", "vq_refined", "jpeg"]
+    mean = table.groupby(["codec", "setting"])[["bpp", "psnr_db"]].mean()
+    for setting, rate in (("bpp 0.2", 0.2), ("bpp 0.28", 0.28)):
+        assert mean.loc[("vq_refined", setting), "bpp"] <= rate
+        assert mean.loc[("vq_refined", setting), "psnr_db"] > mean.loc[("vq", setting), "psnr_db"]
 
 
 def test_names_that_differ_in_their_suffix_alone_stay_apart(folder: Path) -> None:

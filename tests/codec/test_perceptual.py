@@ -53,3 +53,16 @@ def test_a_file_without_features_is_named(tmp_path: Path) -> None:
         Squeeze(tmp_path / "x.npz")
     with pytest.raises(CheckpointError, match="cannot read"):
         Squeeze(tmp_path / "missing.npz")
+
+
+def test_a_shaken_window_is_the_same_of_both_and_drawn_by_the_generator_given(squeeze: Squeeze) -> None:
+    x, y = torch.rand(2, 3, 40, 40), torch.rand(2, 3, 40, 40)
+    assert float(squeeze.shaken(x, x).sum()) == pytest.approx(0, abs=1e-6)
+    draws = [squeeze.shaken(x, y, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
+    assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+
+
+@pytest.mark.parametrize("size", [(16, 16), (16, 40), (9, 9)])
+def test_pictures_smaller_than_the_network_can_see_are_continued(squeeze: Squeeze, size: tuple[int, int]) -> None:
+    x = torch.rand(1, 3, *size)
+    assert float(squeeze(x, x)) == pytest.approx(0, abs=1e-6) and float(squeeze(x, 1 - x)) > 0

@@ -9,13 +9,14 @@ import torch
 from PIL import Image
 
 from codec import checkpoint
+from codec.distortion import distortion
 from codec.errors import CheckpointError, ImageError
 from codec.neighbour_tables import NAMES, NeighbourTables, NeighbourWeights
 from codec.predictor import Predictor
 from codec.training.codebook_ema import CodebookEma
 from codec.training.data import batch, load_photographs
 from codec.training.export import export_tokenizer
-from codec.training.losses import PatchDiscriminator, discriminator_hinge, distortion
+from codec.training.losses import PatchDiscriminator, discriminator_hinge
 from codec.training.masks import coded_tokens, lost_blocks
 from codec.training.predictor import PredictorRecipe, draw_window, step_loss, train_predictor
 from codec.training.run import learning_rate

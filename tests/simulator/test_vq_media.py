@@ -56,6 +56,15 @@ def test_a_codebook_of_fewer_codewords_makes_smaller_slices(weights: str) -> Non
     assert sizes[0] < sizes[1]
 
 
+def test_refined_frames_keep_their_rate_and_are_other_tokens(weights: str) -> None:
+    plain, refined = (
+        VqMedia(weights=weights, bpp=0.2, refine=steps).encode(FRAMES, 2, "low_discrepancy") for steps in (None, 4)
+    )
+    for before, after in zip(plain, refined, strict=True):
+        assert sum(len(part.data) for part in after.slices) * 8 <= 0.2 * 64 * 80
+        assert [part.data for part in before.slices] != [part.data for part in after.slices]
+
+
 def test_a_rate_and_a_codebook_contradict_each_other(weights: str) -> None:
     with pytest.raises(MediaError, match="chooses the codebook itself"):
         VqMedia(weights=weights, bpp=0.04, codebook=8)
@@ -122,6 +131,9 @@ def test_nothing_received_still_gives_a_picture(weights: str) -> None:
     [
         ({"bpp": 0.2, "ratios": (0, 0, 1)}, "bpp or ratios, not both"),
         ({"ratios": (0.5, 0.5)}, "three shares are needed"),
+        ({"refine": 0}, "at least 1 step, got 0"),
+        ({"squeeze": "x.npz"}, "goes with codec.refine"),
+        ({"refine": 2, "squeeze": "x.npz"}, "cannot read SqueezeNet"),
         ({"device": "tpu"}, "must be auto, cpu or cuda"),
         ({"precision": "fp16"}, "must be auto, fp32 or bf16"),
     ],
