@@ -16,6 +16,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     scenario_rate    its rate_control section: who chooses the rate
     scenario_playout its playout and pacing sections: when packets leave, and when frames are shown
     scenario_codec   its sections codec and concealment
+    scenario_codec_options what each codec takes
     scenario_file    the file, the files it extends, the overrides
     scenario_paths   where the files are that it names
     scenario_problems what is wrong with it, in words, with file and line

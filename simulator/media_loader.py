@@ -15,7 +15,7 @@ from simulator.media import MediaCodec, ToyCodec
 from simulator.metrics import measure_psnr
 from simulator.pillow_media import AvifMedia, Jpeg2000Media, WebpMedia
 from simulator.playback import Measure
-from simulator.scenario_codec import CODEC_OPTIONS, STILLS, VIDEOS
+from simulator.scenario_codec_options import OPTIONS, STILLS, VIDEOS
 from simulator.video_media import VideoMedia
 
 CONVENTIONAL: dict[str, Callable[..., Any]] = {
@@ -113,5 +113,5 @@ def _constructor(name: str) -> Callable[..., Any]:
     if name in CONVENTIONAL:
         return CONVENTIONAL[name]
     if not all(name.partition(":")):
-        raise MediaError("codec.name", f"must be {', '.join(CODEC_OPTIONS)} or package.module:Class", name)
+        raise MediaError("codec.name", f"must be {', '.join(OPTIONS)} or package.module:Class", name)
     return find("codec.name", name, MediaError)

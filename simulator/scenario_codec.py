@@ -1,21 +1,14 @@
 """The sections `codec` and `concealment` of a scenario."""
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from simulator.scenario_codec_options import OPTIONS, STILLS, VIDEOS, wrong_option
 from simulator.scenario_problems import nearest
 from simulator.scenario_values import Section, problem
 
-STILLS = ("jpeg", "jpeg2000", "webp", "avif")
-VIDEOS = ("h264", "vp9", "av1")
-# The options of the codecs shipped here, so that a typo is found before anything is loaded.
-CODEC_OPTIONS = {
-    "toy": (),
-    "vq": ("bpp", "ratios", "codebook", "entropy", "weights", "precision", "refine", "squeeze"),
-    **dict.fromkeys(STILLS, ("bpp", "quality")),
-    **dict.fromkeys(VIDEOS, ("bpp", "keyframe_interval")),
-}
 GUESSES = (
     "neighbour_mean", "argmax", "expected", "shrunk", "copy_or_expected", "iterative_2", "iterative_4", "iterative_8",
     "copy_previous",
@@ -33,23 +26,30 @@ class Codec(BaseModel):
     """Which codec; every key but `name` is handed to it as an option."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
-    name: str = Field(default="vq", min_length=1, description=f"{', '.join(CODEC_OPTIONS)}, or package.module:Class.")
+    name: str = Field(default="vq", min_length=1, description=f"{', '.join(OPTIONS)}, or package.module:Class.")
 
     @property
     def options(self) -> dict[str, Any]:
-        """Every key but `name`."""
-        return dict(self.model_extra or {})
+        """Every key but `name`; of a shipped codec those that are null count as not given."""
+        given = self.model_extra or {}
+        return {key: value for key, value in given.items() if value is not None or self.name not in OPTIONS}
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        if ":" not in self.name and self.name not in CODEC_OPTIONS:
-            rule = f"no codec of that name; there are {', '.join(CODEC_OPTIONS)}, or package.module:Class"
-            raise problem("name", f"{rule}. {nearest(self.name, CODEC_OPTIONS)}".rstrip(". "))
-        for key in self.options if self.name in CODEC_OPTIONS else ():
-            if key not in (known := CODEC_OPTIONS[self.name]):
+        if ":" not in self.name and self.name not in OPTIONS:
+            rule = f"no codec of that name; there are {', '.join(OPTIONS)}, or package.module:Class"
+            raise problem("name", f"{rule}. {nearest(self.name, OPTIONS)}".rstrip(". "))
+        if self.name in OPTIONS:
+            self._check_options(OPTIONS[self.name])
+        return self
+
+    def _check_options(self, known: Iterable[str]) -> None:
+        for key in self.options:
+            if key not in known:
                 rule = f"codec {self.name} has no such option; it has {', '.join(known) or 'none'}"
                 raise problem(key, f"{rule}. {nearest(key, known)}".rstrip(". "))
-        return self
+        if found := wrong_option(self.name, self.options):
+            raise problem(*found)
 
 
 class Concealment(Section):

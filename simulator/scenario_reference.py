@@ -14,9 +14,9 @@ A scenario is a YAML file (1.2: `no` is text, `1e6` is a number). Every section 
 that has a default. `extends: other.yaml` takes over another file's keys. Quantities may carry units: `40 ms`,
 `1 Mbit/s`, `20 %`. Under channel.loss, channel.delay and channel.queue, `model` may also be a class of yours,
 `package.module:Class` (docs/extending.md). Paths (`file` of the channel's models, `source.frames`, `codec.weights`,
-`codec.squeeze`, `output.squeeze`) start at the folder of the file they stand in; what is not there is looked for in the working
-folder, where those of `--set` and `--vary` start. What is wrong with a file is said with its line, the path, the rule
-and the nearest valid key.
+`codec.squeeze`, `output.squeeze`) start at the folder of the file they stand in; what is not there is looked for in
+the working folder, where those of `--set` and `--vary` start. What is wrong with a file is said with its line, the
+path, the rule and the nearest valid key.
 `python -m simulator validate FILE` prints a scenario with all defaults filled in.
 """
 

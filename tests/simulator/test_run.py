@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from simulator import media_loader, metrics, records, results, run, scenario, scenario_codec
+from simulator import media_loader, metrics, records, results, run, scenario
 from simulator.errors import MediaError, OutputError, TraceError
 from simulator.media import DecodedFrame, ToyCodec
 from simulator.metrics import measure_psnr
+from simulator.scenario_codec_options import OPTIONS, STILLS, wrong_option
 from tests.simulator.small import SCENARIOS, SHORT, lossy
 
 SHIPPED = sorted(SCENARIOS.glob("*.yaml"))
@@ -258,14 +260,37 @@ def test_the_toy_has_no_cuda_and_no_squeeze() -> None:
         media_loader.load_measure("toy", "weights.safetensors")
 
 
-@pytest.mark.parametrize("name", scenario_codec.CODEC_OPTIONS)
+@pytest.mark.parametrize("name", OPTIONS)
 def test_options_known_to_the_scenario_are_those_of_the_codec(name: str) -> None:
     import inspect
 
     vq_media = pytest.importorskip("simulator.vq_media")
     makers = {"toy": ToyCodec, "vq": vq_media.VqMedia, **media_loader.CONVENTIONAL}
     known = set(inspect.signature(makers[name]).parameters) - {"device"}
-    assert known == set(scenario_codec.CODEC_OPTIONS[name])
+    assert known == set(OPTIONS[name])
+
+
+@pytest.mark.parametrize("name", STILLS)
+def test_qualities_known_to_the_scenario_are_those_of_the_codec(name: str) -> None:
+    least, most = STILLS[name]
+    for quality, good in ((least - 1, False), (least, True), (most, True), (most + 1, False)):
+        assert (wrong_option(name, {"quality": quality}) is None) == good
+        with nullcontext() if good else pytest.raises(MediaError, match=r"codec\.quality"):
+            media_loader.load_codec(name, {"quality": quality})
+
+
+def test_words_and_codebooks_known_to_the_scenario_are_those_of_the_codec() -> None:
+    from codec.codebook import smaller_sizes
+    from codec.config import CodecConfig
+    from codec.entropy import MODELS
+    from codec.precision import PRECISIONS
+
+    books = (CodecConfig().codes, *smaller_sizes(CodecConfig().codes))
+    good: dict[str, tuple[object, ...]] = {"entropy": MODELS, "precision": PRECISIONS, "codebook": books}
+    for key, values in good.items():
+        assert all(wrong_option("vq", {key: value}) is None for value in values)
+        told = wrong_option("vq", {key: "other"})
+        assert told is not None and all(str(value) in told[1] for value in values) and told[1].count(",") == len(values)
 
 
 def test_a_run_with_the_toy_loads_no_torch(tmp_path: Path) -> None:

@@ -165,6 +165,29 @@ def test_lines_are_those_of_the_keys_in_nested_sections_and_flow_style(tmp_path:
         ("codec: {name: vqq}", "codec.name: no codec of that name; there are toy, vq, jpeg, jpeg2000, webp"),
         ("codec: {name: jpeg, keyframe_interval: 9}", "codec jpeg has no such option; it has bpp, quality"),
         ("codec: {name: vq, bbp: 0.04}", "codec.bbp: codec vq has no such option"),
+        ("codec: {bpp: -1}", "x.yaml:1: codec.bpp: must be a number above 0 and at most 1, in bits per pixel, got -1."),
+        ("codec: {bpp: 0}", "got 0. Example: 0.04"),
+        ("codec: {bpp: .nan}", "codec.bpp: must be a number above 0 and at most 1, in bits per pixel, got nan"),
+        ("codec: {bpp: 0.04 bpp}", "got '0.04 bpp'"),
+        ("codec: {bpp: true}", "got True"),
+        ("codec: {bpp: [0.1]}", "got [0.1]. Example: 0.04"),
+        ("codec:\n  name: vq\n  bpp: 2", "x.yaml:3: codec.bpp: must be a number above 0 and at most 1"),
+        ("codec: {name: webp, bpp: 25}", "codec.bpp: must be a number above 0 and at most 24, in bits per pixel, got 25"),
+        ("codec: {name: av1, bpp: -0.1}", "codec.bpp: must be a number above 0 and at most 24"),
+        ("codec: {name: av1, keyframe_interval: 0}", "must be a whole number of at least 1, got 0. Example: 24"),
+        ("codec: {name: jpeg, quality: 96}", "must be a whole number of at least 1 and at most 95, got 96"),
+        ("codec: {name: jpeg, quality: 50, bpp: 1}", "codec.quality: give bpp or quality, not both, got 1 and 50"),
+        ("codec: {ratios: [1, 1, 1]}", "codec.ratios: must be three shares of area, fine, medium, coarse, of sum 1"),
+        ("codec: {ratios: [0, -1, 2]}", "got [0, -1, 2]. Example: [0.1, 0.3, 0.6]"),
+        ("codec: {ratios: [0, 1]}", "must be three shares"),
+        ("codec: {ratios: 0.3}", "must be three shares"),
+        ("codec: {bpp: 0.1, ratios: [0, 0, 1]}", "codec.ratios: give bpp or ratios, not both"),
+        ("codec: {bpp: 0.1, codebook: 8}", "codec.codebook: give bpp or codebook, not both, got 0.1 and 8"),
+        ("codec: {codebook: 9}", "codec.codebook: must be one of 8, 16, 32, 64, 128, 256, 512, 1024, got 9. "),
+        ("codec: {codebook: -8}", "got -8"),
+        ("codec: {entropy: huffman}", "codec.entropy: must be one of static, uniform, context, got 'huffman'"),
+        ("codec: {precision: fp16}", "codec.precision: must be one of auto, fp32, bf16, got 'fp16'"),
+        ("codec: {weights: 5}", "codec.weights: must name a folder, got 5"),
         ("packetizer: {packets_per_frame: 0}", "packetizer.packets_per_frame: must be at least 1, got 0"),
         ("packetizer: {packets_per_frame: 256}", "packetizer.packets_per_frame: must be at most 255, got 256"),
         ("packetizer: {depth: 0}", "packetizer.depth: must be at least 1, got 0"),
@@ -234,6 +257,22 @@ def test_a_folder_or_binary_file_is_no_scenario(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ScenarioError, match="cannot be read"):
         scenario.load(tmp_path / "x.yaml")
+
+
+@pytest.mark.parametrize("rate", [0.001, 1, 0.3])
+def test_rates_ratios_and_codebooks_that_can_be_had_are_taken(tmp_path: Path, rate: float) -> None:
+    assert loaded(tmp_path, f"codec: {{bpp: {rate}}}").codec.options == {"bpp": rate}
+    assert loaded(tmp_path, f"codec: {{name: jpeg, bpp: {24 * rate}}}").codec.options == {"bpp": 24 * rate}
+    assert loaded(tmp_path, f"codec: {{ratios: [0, {rate}, {1 - rate}], codebook: 8}}").codec.options["codebook"] == 8
+
+
+def test_codebooks_of_ones_own_weights_are_not_known_ahead(tmp_path: Path) -> None:
+    assert loaded(tmp_path, f"codec: {{weights: '{tmp_path}', codebook: 2048}}").codec.options["codebook"] == 2048
+
+
+def test_an_option_that_is_null_is_not_given(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "codec: {bpp: null, ratios: [0, 0, 1]}").codec.options == {"ratios": [0, 0, 1]}
+    assert loaded(tmp_path, "codec: {name: 'my.module:Codec', bpp: null}").codec.options == {"bpp": None}
 
 
 # Gilbert-Elliott
