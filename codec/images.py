@@ -12,21 +12,26 @@ from codec.config import BLOCK
 from codec.errors import ImageError
 from codec.files import write_atomically
 
+SIXTEEN_BITS = ("PNG", "PPM")  # formats whose whole numbers, in Pillow's mode I, go from 0 to 65535
+
 
 def open_image(path: Path) -> NDArray[np.uint8]:
     """Read a PNG, JPEG, WebP or any other picture Pillow knows, as people see it.
 
     Rotation noted by cameras (EXIF) is applied, transparency is put on white, 16 bits are cut to 8,
-    of an animation the first frame is taken.
+    of an animation or a file of many pages the first is taken. Floating-point and 32-bit pictures are
+    refused: nothing in them says which number is white.
 
     Returns:
         uint8 [H, W, 3], sRGB.
 
     Raises:
-        ImageError: If the file is missing, no picture, cut short, too large, or smaller than 16x16.
+        ImageError: If the file is missing, no picture, cut short, too large, of numbers without a white, or smaller
+            than 16x16.
     """
     try:
         with Image.open(path) as image:
+            _check_white(image, str(path))
             picture = np.array(_rgb(ImageOps.exif_transpose(image)))
     except FileNotFoundError as error:
         raise ImageError(str(path), "no such file", "", "Check the path") from error
@@ -51,6 +56,13 @@ def check_size(size: tuple[int, int], where: str) -> None:
     if min(size) < BLOCK:
         got = f"{size[1]}x{size[0]}"
         raise ImageError(where, f"must have at least {BLOCK}x{BLOCK} pixels", got, "Enlarge it or take another")
+
+
+def _check_white(image: Image.Image, where: str) -> None:
+    if image.mode == "F" or (image.mode == "I" and image.format not in SIXTEEN_BITS):
+        kind, values = "floating-point" if image.mode == "F" else "32-bit", "{:g} to {:g}".format(*image.getextrema())
+        rule = f"holds {kind} numbers, and does not say which of them is white"
+        raise ImageError(where, rule, values, "Scale it to 8 or 16 bits, and save it as PNG")
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -31,6 +31,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     run              one scenario, one seed: network pass, codec pass, results
     results          the results folder: whole or not at all, never over an older one
     frames           where frames come from: photographs with a virtual camera, a folder, a video
+    pictures         a file of any kind of picture to 8-bit RGB
     media            Slice, the MediaCodec protocol, ToyCodec
     importance       what it costs to lose a slice, for parity that protects unequally
     toy_slices       the toy's slices as bytes

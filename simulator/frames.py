@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from simulator.errors import SourceError
+from simulator.pictures import open_picture
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm"}
 VIDEOS = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".y4m", ".ogv"}
@@ -171,7 +172,7 @@ def _pictures(where: str, count: int) -> Iterable[Image.Image]:
         raise SourceError(
             "source.count", f"{where} has only {len(files)} pictures", count, f"Set source.count={len(files)}"
         )
-    return (_open(path) for path in files[:count])
+    return (open_picture(path) for path in files[:count])
 
 
 def picture_files(where: str) -> list[Path]:
@@ -194,17 +195,6 @@ def picture_files(where: str) -> list[Path]:
     else:
         rule = f"holds no pictures ({', '.join(sorted(PICTURES))})"
     raise SourceError("source.frames", rule, where, "Paths start at the current folder")
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        with Image.open(path) as stored:
-            upright = ImageOps.exif_transpose(stored)
-            if upright.mode.startswith("I;16"):  # Pillow would clip 16 bits to white
-                return Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8)).convert("RGB")
-            return upright.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SourceError(str(path), f"no readable picture ({error})") from error
 
 
 def _video(path: Path, count: int) -> Iterable[Image.Image]:

@@ -47,25 +47,72 @@ def test_sixteen_bits_of_grey_are_cut_to_eight(tmp_path: Path) -> None:
     assert np.array_equal(picture, np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2))
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+def test_sixteen_bits_are_read_from_every_format(suffix: str, tmp_path: Path) -> None:
+    grey = (np.arange(16 * 16).reshape(16, 16) * 257).astype(np.uint16)
+    picture = open_image(saved(tmp_path / f"x.{suffix}", Image.fromarray(grey)))
+    assert np.array_equal(picture[..., 0], grey >> 8) and np.array_equal(picture[..., 1], grey >> 8)
+
+
+@pytest.mark.parametrize(("scale", "values"), [(1, "0 to 1"), (255, "0 to 255"), (1000, "0 to 1000")])
+def test_floating_point_pictures_are_refused_as_nothing_says_what_is_white(
+    scale: int, values: str, tmp_path: Path
+) -> None:
+    ramp = np.linspace(0, scale, 32 * 32, dtype=np.float32).reshape(32, 32)
+    path = saved(tmp_path / "x.tif", Image.fromarray(ramp))
+    with pytest.raises(ImageError, match=f"x.tif: holds floating-point numbers, .* got '{values}'. Scale it to 8 or"):
+        open_image(path)
+
+
+def test_thirty_two_bit_pictures_are_refused_too(tmp_path: Path) -> None:
+    path = saved(tmp_path / "x.tif", Image.fromarray(np.full((32, 32), 200, np.int32)))
+    with pytest.raises(ImageError, match="holds 32-bit numbers, .* got '200 to 200'"):
+        open_image(path)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "1", "LA", "RGBA"])
+def test_every_mode_of_tiff_is_read_as_people_see_it(mode: str, tmp_path: Path) -> None:
+    image = Image.fromarray(RAMP).convert(mode)
+    picture = open_image(saved(tmp_path / "x.tif", image))
+    assert np.abs(picture.astype(int) - np.asarray(image.convert("RGB"))).max() <= 2
+
+
 def test_transparency_is_put_on_white(tmp_path: Path) -> None:
     clear, half = (Image.new("RGBA", (16, 16), (0, 0, 0, alpha)) for alpha in (0, 128))
     assert (open_image(saved(tmp_path / "clear.png", clear)) == 255).all()
     assert (open_image(saved(tmp_path / "half.png", half)) == 127).all()
     palette = Image.new("P", (16, 16), 0)
-    assert (open_image(saved(tmp_path / "palette.png", palette, transparency=0)) == 255).all()
+    for name in ("palette.png", "palette.gif"):
+        assert (open_image(saved(tmp_path / name, palette, transparency=0)) == 255).all()
+    assert (open_image(saved(tmp_path / "shares.png", palette, transparency=bytes([128]))) == 127).all()
+    grey = Image.new("LA", (16, 16), (0, 128))
+    assert (open_image(saved(tmp_path / "grey.png", grey)) == 127).all()
 
 
-def test_rotation_noted_by_the_camera_is_applied(tmp_path: Path) -> None:
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tif", "jpg"])
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_rotation_noted_by_the_camera_is_applied(orientation: int, suffix: str, tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # stored lying on its left side
-    path = saved(tmp_path / "x.png", Image.fromarray(RAMP), exif=exif)
-    assert np.array_equal(open_image(path), np.rot90(RAMP, -1))
+    exif[0x0112] = orientation
+    options = {"webp": {"lossless": True}, "jpg": {"quality": 95}}.get(suffix, {})
+    path = saved(tmp_path / f"x.{suffix}", Image.fromarray(RAMP), exif=exif, **options)
+    upright = np.asarray(Image.fromarray(RAMP).transpose(UPRIGHT[orientation])).astype(int)
+    shown = open_image(path)
+    assert shown.shape == upright.shape and np.abs(shown - upright).mean() < (6 if suffix == "jpg" else 0.1)
 
 
-def test_of_an_animation_the_first_frame_is_taken(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", ["png", "gif", "webp", "tif"])
+def test_of_an_animation_the_first_frame_is_taken(suffix: str, tmp_path: Path) -> None:
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
-    path = saved(tmp_path / "x.png", frames[0], save_all=True, append_images=frames[1:])
-    assert (open_image(path) == (255, 0, 0)).all()
+    path = saved(tmp_path / f"x.{suffix}", frames[0], save_all=True, append_images=frames[1:])
+    assert np.abs(open_image(path).astype(int) - (255, 0, 0)).max() <= 2
 
 
 def test_pictures_below_one_block_are_refused_with_rule_size_and_next_step(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_lines_are_those_of_the_keys_in_nested_sections_and_flow_style(tmp_path:
         ("codec: {bpp: true}", "got True"),
         ("codec: {bpp: [0.1]}", "got [0.1]. Example: 0.04"),
         ("codec:\n  name: vq\n  bpp: 2", "x.yaml:3: codec.bpp: must be a number above 0 and at most 1"),
-        ("codec: {name: webp, bpp: 25}", "codec.bpp: must be a number above 0 and at most 24, in bits per pixel, got 25"),
+        ("codec: {name: webp, bpp: 25}", "codec.bpp: must be a number above 0 and at most 24, in bits per pixel"),
         ("codec: {name: av1, bpp: -0.1}", "codec.bpp: must be a number above 0 and at most 24"),
         ("codec: {name: av1, keyframe_interval: 0}", "must be a whole number of at least 1, got 0. Example: 24"),
         ("codec: {name: jpeg, quality: 96}", "must be a whole number of at least 1 and at most 95, got 96"),
