@@ -8,11 +8,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from codec import examples, verbs
-from codec.arguments import count, numbers, parts, positive, positives, rate, rates, ratios, share, shares
+from codec.arguments import count, counts, parts, place, positive, positives, rate, rates, ratios, share, shares
 from codec.errors import CodecError
 
 
@@ -50,7 +49,7 @@ def build_parser() -> Parser:
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--weights", type=Path, metavar="DIR", help="folder of weights (default: those shipped)")
+    parser.add_argument("--weights", type=place, metavar="DIR", help="folder of weights (default: those shipped)")
 
 
 def _add_precision(parser: argparse.ArgumentParser) -> None:
@@ -69,8 +68,8 @@ def _add_refine(parser: argparse.ArgumentParser) -> None:
 
 def _add_encode(parser: argparse.ArgumentParser) -> None:
     parser.description = "Encode a picture. Without a rate all blocks are coarse, of the full codebook: 0.04 bpp."
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG, WebP, ... of at least 16x16 pixels")
-    parser.add_argument("out", type=Path, metavar="OUT.vqs")
+    parser.add_argument("image", type=place, metavar="IMAGE", help="PNG, JPEG, WebP, ... of at least 16x16 pixels")
+    parser.add_argument("out", type=place, metavar="OUT.vqs")
     wanted = parser.add_mutually_exclusive_group()
     wanted.add_argument("--bpp", type=rate, help="bits per pixel of the file at most, 0.012 to 0.62")
     wanted.add_argument("--kbytes", type=rate, metavar="KB", help="size of the file at most, in 1000 bytes")
@@ -81,7 +80,7 @@ def _add_encode(parser: argparse.ArgumentParser) -> None:
         "--interleave", default="low_discrepancy", help="low_discrepancy (default), checkerboard or raster"
     )
     _add_refine(parser)
-    parser.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: refine for what is seen")
+    parser.add_argument("--squeeze", type=place, metavar="NPZ", help="SqueezeNet weights: refine for what is seen")
     parser.add_argument(
         "--entropy", default="static", metavar="MODEL",
         help="static (default), uniform (fixed length), or context: the masked transformer, smaller files, seconds a "
@@ -93,11 +92,11 @@ def _add_encode(parser: argparse.ArgumentParser) -> None:
 
 def _add_decode(parser: argparse.ArgumentParser) -> None:
     parser.description = "Decode a .vqs file; on request, as a receiver to whom parts of it never came."
-    parser.add_argument("file", type=Path, metavar="IN.vqs")
-    parser.add_argument("out", type=Path, metavar="OUT.png")
+    parser.add_argument("file", type=place, metavar="IN.vqs")
+    parser.add_argument("out", type=place, metavar="OUT.png")
     parser.add_argument("--drop", type=share, default=0.0, metavar="SHARE", help="lose blocks at random: 0.2 or 20%%")
-    parser.add_argument("--seed", type=int, default=1, help="of the blocks lost; a larger share loses these and more")
-    parser.add_argument("--drop-slices", type=numbers, default=[], metavar="I,J", help="lose these slices, from 0")
+    parser.add_argument("--seed", type=count, default=1, help="of the blocks lost; a larger share loses these and more")
+    parser.add_argument("--drop-slices", type=counts, default=[], metavar="I,J", help="lose these slices, from 0")
     parser.add_argument(
         "--salvage", action="store_true", help="take damaged slices as lost instead of refusing the file"
     )
@@ -107,7 +106,7 @@ def _add_decode(parser: argparse.ArgumentParser) -> None:
         "iterative_8, copy_previous and copy_or_expected (for films), or package.module:function",
     )  # fmt: skip
     parser.add_argument(
-        "--confidence", type=Path, metavar="MAP.png", help="picture of the confidence: white received, black unknown"
+        "--confidence", type=place, metavar="MAP.png", help="picture of the confidence: white received, black unknown"
     )
     _add_precision(parser)
     _add_weights(parser)
@@ -121,7 +120,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "packets cost, with --loss; of each clip the first frames, the largest centred square at 256x256.\n"
         "Lists take commas or spaces."
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="pictures, or clips (which need PyAV)")
+    parser.add_argument("folder", type=place, metavar="DIR", help="pictures, or clips (which need PyAV)")
     parser.add_argument(
         "--bpp", type=rates, nargs="+", metavar="BPP",
         help="rates asked for (default: 0.02 to 0.4; with --loss all coarse)",
@@ -151,10 +150,10 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--entropy", type=parts, nargs="+", metavar="MODEL", help="uniform, static, context: their bytes and times"
     )
-    parser.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: adds the column squeeze")
+    parser.add_argument("--squeeze", type=place, metavar="NPZ", help="SqueezeNet weights: adds the column squeeze")
     _add_refine(parser)
     parser.add_argument(
-        "--out", type=Path, metavar="FILE.csv", help="write tables and figures; they are named after it"
+        "--out", type=place, metavar="FILE.csv", help="write tables and figures; they are named after it"
     )
     _add_precision(parser)
     _add_weights(parser)
@@ -162,7 +161,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_info(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, nargs="?", metavar="FILE.vqs", help="without it: the weights in use")
+    parser.add_argument("file", type=place, nargs="?", metavar="FILE.vqs", help="without it: the weights in use")
     _add_weights(parser)
     parser.set_defaults(verb=verbs.info)
 
@@ -175,7 +174,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=positive, default=5, metavar="N", help="of each task (default 5)")
     parser.add_argument("--threads", type=positive, metavar="N", help="of torch (default: as many as it likes)")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, or auto")
-    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="write the table")
+    parser.add_argument("--out", type=place, metavar="FILE.csv", help="write the table")
     _add_precision(parser)
     _add_weights(parser)
     parser.set_defaults(verb=verbs.bench)
@@ -187,45 +186,50 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     networks = parser.add_subparsers(title="networks", metavar="NETWORK", required=True)
     tokenizer = networks.add_parser("tokenizer", help="encoder, codebooks and decoder")
-    tokenizer.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: adds a perceptual loss")
+    tokenizer.add_argument("--squeeze", type=place, metavar="NPZ", help="SqueezeNet weights: adds a perceptual loss")
     tokenizer.add_argument(
-        "--predictor", type=Path, metavar="FILE", help="a predictor.safetensors: once the encoder rests, it fills holes"
+        "--predictor",
+        type=place,
+        metavar="FILE",
+        help="a predictor.safetensors: once the encoder rests, it fills holes",
     )
-    tokenizer.add_argument("--from", type=Path, dest="start", metavar="FILE", help="begin from this tokenizer")
+    tokenizer.add_argument("--from", type=place, dest="start", metavar="FILE", help="begin from this tokenizer")
     tokenizer.add_argument("--compile", action="store_true", help="a minute of compiling, then a fifth faster")
     predictor = networks.add_parser("predictor", help="the masked transformer that fills holes")
     predictor.add_argument(
-        "--tokenizer", type=Path, required=True, metavar="FILE", help="the tokenizer.safetensors whose tokens to learn"
+        "--tokenizer", type=place, required=True, metavar="FILE", help="the tokenizer.safetensors whose tokens to learn"
     )
-    predictor.add_argument("--clips", type=Path, metavar="DIR", help="clips, for the frame before (needs PyAV)")
-    predictor.add_argument("--from", type=Path, dest="start", metavar="FILE", help="begin from this predictor")
+    predictor.add_argument("--clips", type=place, metavar="DIR", help="clips, for the frame before (needs PyAV)")
+    predictor.add_argument("--from", type=place, dest="start", metavar="FILE", help="begin from this predictor")
     codebooks = networks.add_parser("codebooks", help="the smaller coarse codebooks of a finished tokenizer")
-    codebooks.add_argument("data", type=Path, metavar="DATA_DIR", help="photographs, searched recursively")
-    codebooks.add_argument("--tokenizer", type=Path, required=True, metavar="FILE", help="its tokenizer.safetensors")
-    codebooks.add_argument("--out", type=Path, required=True, metavar="FILE", help="the tokenizer.safetensors to write")
-    codebooks.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: tunes for them too")
+    codebooks.add_argument("data", type=place, metavar="DATA_DIR", help="photographs, searched recursively")
+    codebooks.add_argument("--tokenizer", type=place, required=True, metavar="FILE", help="its tokenizer.safetensors")
+    codebooks.add_argument(
+        "--out", type=place, required=True, metavar="FILE", help="the tokenizer.safetensors to write"
+    )
+    codebooks.add_argument("--squeeze", type=place, metavar="NPZ", help="SqueezeNet weights: tunes for them too")
     codebooks.add_argument(
         "--tune-steps", type=count, default=280, metavar="N", help="of gradient descent after k-means (default 280)"
     )
     codebooks.set_defaults(verb=verbs.train_codebooks)
     copying = networks.add_parser("copying", help="how far a finished predictor trusts the frame before")
-    copying.add_argument("data", type=Path, metavar="CLIPS", help="clips, searched recursively (needs PyAV)")
-    copying.add_argument("--tokenizer", type=Path, required=True, metavar="FILE", help="its tokenizer.safetensors")
-    copying.add_argument("--predictor", type=Path, required=True, metavar="FILE", help="its predictor.safetensors")
-    copying.add_argument("--out", type=Path, required=True, metavar="FILE", help="the predictor.safetensors to write")
+    copying.add_argument("data", type=place, metavar="CLIPS", help="clips, searched recursively (needs PyAV)")
+    copying.add_argument("--tokenizer", type=place, required=True, metavar="FILE", help="its tokenizer.safetensors")
+    copying.add_argument("--predictor", type=place, required=True, metavar="FILE", help="its predictor.safetensors")
+    copying.add_argument("--out", type=place, required=True, metavar="FILE", help="the predictor.safetensors to write")
     copying.set_defaults(verb=verbs.train_copying)
     joint = networks.add_parser("joint", help="decoder and predictor together, at the end")
-    joint.add_argument("--tokenizer", type=Path, required=True, metavar="FILE", help="the tokenizer.safetensors")
-    joint.add_argument("--predictor", type=Path, required=True, metavar="FILE", help="the predictor.safetensors")
-    joint.add_argument("--clips", type=Path, metavar="DIR", help="clips, for the frame before (needs PyAV)")
-    joint.add_argument("--squeeze", type=Path, metavar="NPZ", help="SqueezeNet weights: adds a perceptual loss")
+    joint.add_argument("--tokenizer", type=place, required=True, metavar="FILE", help="the tokenizer.safetensors")
+    joint.add_argument("--predictor", type=place, required=True, metavar="FILE", help="the predictor.safetensors")
+    joint.add_argument("--clips", type=place, metavar="DIR", help="clips, for the frame before (needs PyAV)")
+    joint.add_argument("--squeeze", type=place, metavar="NPZ", help="SqueezeNet weights: adds a perceptual loss")
     trained = ((tokenizer, verbs.train_tokenizer), (predictor, verbs.train_predictor), (joint, verbs.train_joint))
     for network, verb in trained:
-        network.add_argument("data", type=Path, metavar="DATA_DIR", help="photographs, searched recursively")
-        network.add_argument("--out", type=Path, required=True, metavar="RUN_DIR", help="checkpoint, log, weights")
+        network.add_argument("data", type=place, metavar="DATA_DIR", help="photographs, searched recursively")
+        network.add_argument("--out", type=place, required=True, metavar="RUN_DIR", help="checkpoint, log, weights")
         network.add_argument("--steps", type=positive, metavar="N", help="optimizer steps in all")
         network.add_argument("--batch", type=positive, metavar="N", help="pictures a step")
-        network.add_argument("--seed", type=int, metavar="N")
+        network.add_argument("--seed", type=count, metavar="N")
         network.add_argument("--stop-after", type=positive, metavar="N", help="pause there; the schedule stays")
         network.add_argument("--resume", action="store_true", help="continue the run in RUN_DIR, exactly")
         network.set_defaults(verb=verb)

@@ -65,8 +65,12 @@ class Evaluation:
         return str(shown.to_string(index=False, float_format="%.4f", na_rep="-"))
 
 
-def check_out(out: Path | None) -> None:
+def check_out(out: Path | None, pictures: Path | None = None) -> None:
     """Known before the long work: a table is written as .csv into a folder that is there.
+
+    Args:
+        out: FILE.csv.
+        pictures: The folder that is evaluated: no figure may take the place of a picture.
 
     Raises:
         RequestError: If not.
@@ -77,6 +81,12 @@ def check_out(out: Path | None) -> None:
         raise RequestError(str(out), "tables are written as CSV", out.suffix, "Let the name end in .csv")
     if not out.parent.is_dir():
         raise RequestError(str(out), "cannot be written (there is no such folder)", "", "Make the folder first")
+    if out.is_dir():
+        raise RequestError(str(out), "cannot be written (this is a folder)", "", "Name a file inside it")
+    figure = out.with_suffix(".png")
+    if pictures and figure.is_file() and figure.resolve().parent == pictures.resolve():
+        rule = "would be replaced by a figure, and is one of the pictures"
+        raise RequestError(str(figure), rule, "", "Write the table to another folder")
 
 
 def evaluate_rates(

@@ -259,5 +259,6 @@ def film_reference(methods: Sequence[str], wanted: str | None) -> str:
         RequestError: If the one wanted is not among `methods`.
     """
     if wanted is not None and wanted not in methods:
-        raise RequestError("--against", "must be one of the methods in --conceal", wanted, ", ".join(methods))
+        available = f"Available: {', '.join(methods)}"
+        raise RequestError("--against", "must be one of the methods in --conceal", wanted, available)
     return wanted or ("copy_previous" if "copy_previous" in methods else methods[0])

@@ -132,7 +132,8 @@ def reference_method(methods: Sequence[str], wanted: str | None = None) -> str:
         RequestError: If the one wanted is not among `methods`.
     """
     if wanted is not None and wanted not in methods:
-        raise RequestError("--against", "must be one of the methods in --conceal", wanted, ", ".join(methods))
+        available = f"Available: {', '.join(methods)}"
+        raise RequestError("--against", "must be one of the methods in --conceal", wanted, available)
     return wanted or (HONEST_BASELINE if HONEST_BASELINE in methods else methods[0])
 
 

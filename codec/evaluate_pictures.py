@@ -25,21 +25,28 @@ def picture_files(folder: Path) -> list[Path]:
     """PNG, JPEG and WebP files right in a folder, by name.
 
     Raises:
-        ImageError: If there is none.
+        ImageError: If there is none, or no such folder.
     """
+    if not folder.is_dir():
+        rule = "is no folder" if folder.exists() else "no such folder"
+        raise ImageError(str(folder), rule, "", "Name a folder of pictures, or of clips")
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
-        raise ImageError(str(folder), "no PNG, JPEG or WebP files here")
+        raise ImageError(str(folder), "no PNG, JPEG or WebP files here", "", "Name the folder that they lie right in")
     return paths
 
 
 def pictures(folder: Path) -> Iterator[tuple[str, Picture]]:
     """Name and uint8 [H, W, 3] of each picture of a folder; on a terminal with a bar on stderr.
 
+    All are read once before the first is given, so that a broken one is known before the long work.
+
     Raises:
         ImageError: If there is none, or one cannot be read.
     """
     paths = picture_files(folder)
+    for path in paths:
+        open_image(path)
     stems = [path.stem for path in paths]
     for path in tqdm(paths, unit="picture", disable=None):
         yield path.stem if stems.count(path.stem) == 1 else path.name, open_image(path)

@@ -37,7 +37,10 @@ class Squeeze(nn.Module):
             with np.load(path) as arrays:
                 weights = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
         except (OSError, ValueError) as error:
-            raise CheckpointError(str(path), f"cannot read SqueezeNet features ({error})") from error
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no .npz"
+            raise CheckpointError(
+                str(path), f"cannot read SqueezeNet features ({reason})", "", "Check the path"
+            ) from error
         if "features.12.expand3x3.weight" not in weights:
             raise CheckpointError(str(path), "no SqueezeNet 1.1 features in this file")
         for name, weight in weights.items():

@@ -214,7 +214,8 @@ def _chained(chain: Chain, allocation: Callable[[int], Allocation], packing: Pac
 
 
 def _out_of_reach(bpp: float, nearest: float, word: str) -> RequestError:
-    return RequestError("bpp", f"{word} that this picture can be had for is {nearest:.4f}", bpp, f"Use {nearest:.4f}")
+    rule = f"{word} that this picture can be had for is {nearest:.4f} bits per pixel"
+    return RequestError("bpp", rule, bpp, f"Use bpp {nearest:.4f}")
 
 
 def _slice_of_block(grid: tuple[int, int], packing: Packing) -> NDArray[np.int64]:

@@ -33,12 +33,20 @@ def encode(args: argparse.Namespace) -> None:
         _refuse(args, ("squeeze",), "goes with --refine")
     if args.codebook is not None and (args.bpp, args.kbytes) != (None, None):
         raise RequestError("--codebook", "--bpp and --kbytes choose the codebook themselves", args.codebook)
+    if args.out.suffix.lower() != ".vqs":  # so that no photograph is written over
+        raise RequestError(str(args.out), "streams are written as .vqs", args.out.suffix, "Let the name end in .vqs")
     picture = open_image(args.image)
     codec = Codec.load(args.weights)
     pixels = picture.shape[0] * picture.shape[1]
     bpp = args.bpp if args.kbytes is None else 8000 * args.kbytes / pixels
     packing = Packing(args.slices, args.interleave, args.entropy)
-    tokens = codec.encode(picture, args.ratios or ALL_COARSE, bpp, args.codebook, packing, _refinement(args))
+    try:
+        tokens = codec.encode(picture, args.ratios or ALL_COARSE, bpp, args.codebook, packing, _refinement(args))
+    except RequestError as error:
+        if args.kbytes is None:
+            raise
+        _, rule, _, next_step = error.args
+        raise RequestError("--kbytes", rule, args.kbytes, next_step) from error
     slices = codec.to_slices(tokens, args.slices, args.interleave, args.entropy)
     data = write_vqs((picture.shape[0], picture.shape[1]), slices, codec.hash)
     write_atomically(args.out, data)
@@ -82,6 +90,8 @@ def decode(args: argparse.Namespace) -> None:
     for out in (args.out, args.confidence):
         if out is not None and out.suffix.lower() != ".png":
             raise RequestError(str(out), "pictures are written as PNG", out.suffix, "Let the name end in .png")
+    if args.out == args.confidence:
+        raise RequestError("--confidence", "must be another file than the picture", str(args.out))
     _read(args.file)  # a damaged file is told before weights are loaded
     codec = Codec.load(args.weights, precision=args.precision)
     file = _read(args.file, codec)
@@ -134,7 +144,7 @@ def evaluate(args: argparse.Namespace) -> None:
     from codec.model import Codec
     from codec.perceptual import Squeeze
 
-    evaluation.check_out(args.out)
+    evaluation.check_out(args.out, args.folder)
     judge = Judge(None if args.squeeze is None else Squeeze(args.squeeze))
     codec = Codec.load(args.weights, precision=args.precision)
     if args.entropy is not None:

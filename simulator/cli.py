@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_scenario(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("scenario", type=Path, metavar="SCENARIO.yaml")
+    parser.add_argument("scenario", type=_place, metavar="SCENARIO.yaml")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="override one key, such as channel.loss.rate='10 %%'; may be given several times",
@@ -134,11 +134,11 @@ def _add_scenario(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, metavar="N", help="instead of the scenario's seed")
+    parser.add_argument("--seed", type=_natural, metavar="N", help="instead of the scenario's seed")
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    parser.add_argument("--out", type=_place, default=Path("results"), metavar="DIR", help="default: results")
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the codec runs; default: auto"
     )
@@ -158,7 +158,7 @@ def _add_run(verbs: "argparse._SubParsersAction[_Parser]") -> None:
     _add_seed(run)
     _add_place(run)
     run.add_argument(
-        "--pcap", type=Path, metavar="FILE", help="write the packets that cross the link, for Wireshark and the like"
+        "--pcap", type=_place, metavar="FILE", help="write the packets that cross the link, for Wireshark and the like"
     )
     run.add_argument(
         "--pcap-side", choices=("sent", "received"), default="sent",
@@ -181,9 +181,13 @@ def _add_sweep(verbs: "argparse._SubParsersAction[_Parser]") -> None:
         "--vary", action="append", default=[], metavar="KEY=A,B,...",
         help="values of one key, such as channel.loss.rate=0,5%%,10%%; may be given several times",
     )  # fmt: skip
-    sweep.add_argument("--seeds", type=int, metavar="N", help="seeds of each combination: the scenario's and the next")
+    sweep.add_argument(
+        "--seeds", type=_count, metavar="N", help="seeds of each combination: the scenario's and the next"
+    )
     sweep.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes; default: 1")
-    sweep.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler, whose workers do the work")
+    sweep.add_argument(
+        "--scheduler", type=_address, metavar="ADDRESS", help="a Dask scheduler, whose workers do the work"
+    )
     sweep.add_argument(
         "--retries", type=_natural, default=1, metavar="N", help="how often a failed cell is tried again; default: 1"
     )
@@ -204,6 +208,18 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"must be a whole number from 1, got {text!r}")
     return int(text)
+
+
+def _place(text: str) -> Path:
+    if not text:  # a variable of the shell that is not set; as a path it would mean the working folder
+        raise argparse.ArgumentTypeError("must name a file or folder, got ''")
+    return Path(text)
+
+
+def _address(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("must be a scheduler's address, got ''. Example: tcp://10.0.0.1:8786")
+    return text
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
@@ -237,7 +253,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from simulator import pcap, progress, run, scenario
 
-    capture = None if arguments.pcap is None else pcap.Capture(arguments.pcap, arguments.pcap_side)
+    capture = None if arguments.pcap is None else pcap.capture(arguments.pcap, arguments.pcap_side)
     wanted = scenario.load(arguments.scenario, arguments.overrides, arguments.seed)
     show = progress.silent if arguments.quiet else progress.Progress()
     try:
@@ -312,9 +328,9 @@ def _add_report(verbs: "argparse._SubParsersAction[_Parser]") -> None:
         "Nothing is simulated. docs/reports.md says how each number is computed.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    report.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="the folder that run or sweep printed")
+    report.add_argument("folder", type=_place, metavar="RESULTS_DIR", help="the folder that run or sweep printed")
     report.add_argument(
-        "--out", type=Path, metavar="FILE.html",
+        "--out", type=_place, metavar="FILE.html",
         help="the page; tables and figures go to FILE_files beside it; default: RESULTS_DIR/report.html",
     )  # fmt: skip
     report.add_argument(

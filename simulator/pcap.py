@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Literal
 
 from simulator import fec_packet, packet
+from simulator.errors import OutputError
 from simulator.fec_packet import FecPacket
 from simulator.journey import AnyPacket, Journey
 from simulator.records import replacing
 from simulator.units import SECOND_NS
 
 Side = Literal["sent", "received"]
+SUFFIXES = (".pcap", ".cap")
 
 # File header: magic, version 2.4, two reserved words, longest packet kept, link type
 FILE_HEADER = struct.pack("<IHHIIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 101)  # 101: LINKTYPE_RAW
@@ -42,6 +44,21 @@ class Capture:
 
     path: Path
     side: Side = "sent"
+
+
+def capture(path: Path, side: Side = "sent") -> Capture:
+    """A capture whose place is looked at now, not after the work.
+
+    Raises:
+        OutputError: If no file can be written there, or another kind of file would be lost.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        step = "Let the name end in .pcap"
+        raise OutputError("--pcap", f"packets are written as {' or '.join(SUFFIXES)}", str(path), step)
+    if path.is_dir() or not path.parent.is_dir():
+        rule = "this is a folder" if path.is_dir() else "there is no such folder"
+        raise OutputError("--pcap", f"cannot be written ({rule})", str(path), "Name a file in a folder that is there")
+    return Capture(path, side)
 
 
 def checksum(data: bytes) -> int:

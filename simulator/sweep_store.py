@@ -61,7 +61,7 @@ class Store:
         """Names of all cells that are done, by one listing of the folder."""
         try:
             return {entry.name for entry in os.scandir(self.cells) if not entry.name.startswith(".")}
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # `start` says what is in the way
             return set()
 
     def write(self, name: str, fill: Callable[[Path], None]) -> None:

@@ -49,8 +49,10 @@ def write_report(
     Raises:
         OutputError: If the folder holds no results, or torn ones, or `out` cannot be written.
     """
-    known = study(read(folder), baseline)
     page = out or folder / "report.html"
+    if page.suffix.lower() not in (".html", ".htm"):  # so that no other kind of file is written over
+        raise OutputError("--out", "a report is an HTML page", str(page), "Let the name end in .html")
+    known = study(read(folder), baseline)
     files = page.with_name(f"{page.stem}_files")
     _make(page.parent, files / "tables", files / "figures")
     numbers = _tables(known, falls)

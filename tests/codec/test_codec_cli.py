@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import numpy as np
@@ -215,8 +216,11 @@ def test_mistakes_end_in_one_line_and_exit_code_two(
     image: Path, stream: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, shown, use = tmp_path / "out.vqs", tmp_path / "out.png", ("--weights", weights)
-    small = tmp_path / "small.png"
+    small = tmp_path / "small" / "small.png"
+    small.parent.mkdir()
     save_png(small, photograph(16, 15))
+    folder = tmp_path / "folder.csv"
+    folder.mkdir()
     other = tmp_path / "other.vqs"
     other.write_bytes(stream.read_bytes()[:8] + b"ab" + stream.read_bytes()[10:])
     cases: list[tuple[str, tuple[object, ...]]] = [
@@ -231,16 +235,33 @@ def test_mistakes_end_in_one_line_and_exit_code_two(
         ("no such codebook, got 9. Available: 8, 16", ("encode", image, out, "--codebook", 9, *use)),
         ("choose the codebook themselves", ("encode", image, out, "--bpp", 0.2, "--codebook", 8, *use)),
         ("not allowed with", ("encode", image, out, "--bpp", 1, "--kbytes", 1, *use)),
-        ("invalid rate value: 'x'", ("encode", image, out, "--bpp", "x", *use)),
+        ("--bpp: must be a number above 0, got 'x'. Example: 0.2", ("encode", image, out, "--bpp", "x", *use)),
         ("not allowed with", ("encode", image, out, "--bpp", 1, "--ratios", "0,0,1", *use)),
         ("sum to 1", ("encode", image, out, "--ratios", "0.5,0.5,0.5", *use)),
         ("--squeeze: goes with --refine", ("encode", image, out, "--squeeze", tmp_path / "x.npz", *use)),
         ("cannot read SqueezeNet", ("encode", image, out, "--refine", 2, "--squeeze", tmp_path / "x.npz", *use)),
-        ("invalid positive value: '0'", ("encode", image, out, "--refine", 0, *use)),
         ("--refine: goes without --entropy", ("evaluate", image.parent, "--entropy", "static", "--refine", 2, *use)),
-        ("invalid ratios value: '1,2'", ("encode", image, out, "--ratios", "1,2", *use)),
+        ("--refine: must be a whole number of at least 1, got '0'", ("encode", image, out, "--refine", 0, *use)),
+        *(
+            ("--bpp: must be a number above 0, got", ("encode", image, out, f"--bpp={bad}"))
+            for bad in ("-1", "nan", "inf", "0", "")
+        ),
+        ("--kbytes: must be a number above 0, got '-1'", ("encode", image, out, "--kbytes", "-1", *use)),
+        ("--kbytes: the most that this picture can be had for is", ("encode", image, out, "--kbytes", 9, *use)),
+        ("--ratios: must be three shares, fine, medium, coarse, got '0,1'", ("encode", image, out, "--ratios", "0,1")),
+        (
+            "--ratios: must be a share from 0 to 1, or from 0% to 100%, got '2'",
+            ("encode", image, out, "--ratios", "1,2"),
+        ),
+        ("--ratios: must name at least one, got ''", ("encode", image, out, "--ratios", "")),
+        ("IMAGE: must name a file or folder, got ''", ("encode", "", out, *use)),
+        ("OUT.vqs: must name a file or folder, got ''", ("encode", image, "", *use)),
+        ("photo.png: streams are written as .vqs, got '.png'", ("encode", image, image, *use)),
         ("from 1 to 20", ("encode", image, out, "--slices", 21, *use)),
-        ("invalid positive value: '0'", ("encode", image, out, "--slices", 0, *use)),
+        (
+            "--slices: must be a whole number of at least 1, got '0'. Example: 4",
+            ("encode", image, out, "--slices", 0, *use),
+        ),
         ("Available: uniform, static, context", ("encode", image, out, "--entropy", "huffman", *use)),
         ("Available: uniform, static, context", ("evaluate", image.parent, "--entropy", "huffman", *use)),
         ("--loss: goes without --entropy", ("evaluate", image.parent, "--entropy", "static", "--loss", "0.1", *use)),
@@ -251,20 +272,44 @@ def test_mistakes_end_in_one_line_and_exit_code_two(
         ("a .vqs file starts with b'VQ'", ("decode", image, shown, *use)),
         ("offset 8, model: the weights at hand are", ("decode", other, shown, *use)),
         ("numbered from 0 to 3, got 4", ("decode", stream, shown, "--drop-slices", "4", *use)),
-        ("invalid share value: '1.2'", ("decode", stream, shown, "--drop", "1.2", *use)),
+        *(
+            (
+                f"--drop: must be a share from 0 to 1, or from 0% to 100%, got '{bad}'. Example: 20%",
+                ("decode", stream, shown, f"--drop={bad}"),
+            )
+            for bad in ("1.2", "-0.1", "nan", "inf", "120%", "%", "", "x")
+        ),
+        ("--seed: must be a whole number of at least 0, got '-1'", ("decode", stream, shown, "--seed", "-1", *use)),
+        (
+            "--drop-slices: must be a whole number of at least 0, got 'x'",
+            ("decode", stream, shown, "--drop-slices", "x"),
+        ),
+        ("--confidence: must be another file", ("decode", stream, shown, "--confidence", shown, *use)),
         ("unknown method, got 'magic'. Available: none", ("decode", stream, shown, "--conceal", "magic", *use)),
         ("written as PNG, got '.jpg'", ("decode", stream, tmp_path / "x.jpg", *use)),
         ("written as PNG, got '.jpg'", ("decode", stream, shown, "--confidence", tmp_path / "x.jpg", *use)),
         ("no PNG, JPEG or WebP", ("evaluate", weights, *use)),
+        ("NODIR: no such folder. Name a folder of pictures", ("evaluate", tmp_path / "NODIR", *use)),
+        ("NODIR: no such folder. Name a folder of pictures", ("evaluate", tmp_path / "NODIR", "--loss", "0.1", *use)),
+        ("photo.png: is no folder. Name a folder", ("evaluate", image, "--entropy", "static", *use)),
+        ("DIR: must name a file or folder, got ''", ("evaluate", "", *use)),
+        ("this is a folder", ("evaluate", image.parent, "--out", folder, *use)),
+        (
+            "photo.png: would be replaced by a figure",
+            ("evaluate", image.parent, "--out", image.with_suffix(".csv"), *use),
+        ),
         ("written as CSV, got '.txt'", ("evaluate", image.parent, "--out", tmp_path / "x.txt", *use)),
         ("no such folder", ("evaluate", image.parent, "--out", tmp_path / "no" / "x.csv", *use)),
         ("Available: vq, jpeg", ("evaluate", image.parent, "--codecs", "vq,bpg", *use)),
         ("--codecs: goes without --loss", ("evaluate", image.parent, "--codecs", "vq", "--loss", "0.1", *use)),
         ("--against: goes with --loss", ("evaluate", image.parent, "--against", "zero", *use)),
-        ("methods in --conceal, got 'none'", ("evaluate", image.parent, "--loss", "0.1", "--against", "none", *use)),
+        (
+            "methods in --conceal, got 'none'. Available: expected",
+            ("evaluate", image.parent, "--loss", "0.1", "--against", "none", *use),
+        ),
         ("unknown method, got 'magic'", ("evaluate", image.parent, "--loss", "0.1", "--conceal", "magic", *use)),
         ("that this picture can be had for is", ("evaluate", image.parent, "--loss", "0.1", "--bpp", "9", *use)),
-        ("invalid rates value: '0.1,-1'", ("evaluate", image.parent, "--bpp", "0.1,-1", *use)),
+        ("--bpp: must be a number above 0, got '-1'", ("evaluate", image.parent, "--bpp", "0.1,-1", *use)),
         ("cannot be imported", ("decode", stream, shown, "--conceal", "no_such_module:f", *use)),
         ("no PNG, JPEG or WebP", ("train", "tokenizer", weights, "--out", tmp_path / "run")),
         ("no such weights", ("train", "codebooks", image.parent, "--out", out, "--tokenizer", out)),
@@ -274,6 +319,18 @@ def test_mistakes_end_in_one_line_and_exit_code_two(
     for message, words in cases:
         assert message in refused(capsys, *words)
     assert not out.exists() and not shown.exists()
+
+
+def test_a_broken_picture_is_named_before_the_others_are_worked_on(
+    image: Path, weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("the first picture was encoded before the last was looked at")
+
+    (image.parent / "z.png").write_bytes(image.read_bytes()[:200])
+    monkeypatch.setattr(Codec, "encode_batch", work)
+    for words in ((), ("--loss", "0.1"), ("--entropy", "static")):
+        assert "z.png: cannot be read" in refused(capsys, "evaluate", image.parent, *words, "--weights", weights)
 
 
 def test_a_failed_run_leaves_an_older_output_as_it_was(
@@ -307,7 +364,7 @@ def test_shares_may_be_percent() -> None:
     assert ratios("10%,0.3,60%") == (0.1, 0.3, 0.6)
     assert rates("0.1, 0.2 0.4") == rates("0.1,0.2,0.4") == [0.1, 0.2, 0.4]
     for text in ("-1", "nan", "120%", "", "a"):
-        with pytest.raises(ValueError):
+        with pytest.raises(ArgumentTypeError, match=f"got '{text}'"):
             share(text)
 
 

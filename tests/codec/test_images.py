@@ -1,5 +1,6 @@
 """Images: any file people have becomes uint8 [H, W, 3]; what cannot, is told in one sentence."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,12 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
     assert path.read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1
     with pytest.raises(RequestError, match="No such file or directory"):
         write_atomically(tmp_path / "missing" / "x.bin", b"new")
+
+
+def test_a_pipe_or_device_is_written_to_and_stays_what_it_is(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(pipe, b"new")
+    assert os.read(reader, 10) == b"new" and pipe.is_fifo()
+    os.close(reader)

@@ -82,8 +82,23 @@ def test_schema_prints_the_committed_schema(capsys: pytest.CaptureFixture[str]) 
         ([], "the following arguments are required: VERB"),
         (["rnu"], "invalid choice: 'rnu'"),
         (["run"], "the following arguments are required: SCENARIO.yaml"),
-        (["run", MAIN, "--seed", "one"], "argument --seed: invalid int value: 'one'"),
-        (["run", MAIN, "--seed", "-1"], "seed: must be at least 0, got -1"),
+        (["run", MAIN, "--seed", "one"], "argument --seed: must be a whole number from 0, got 'one'"),
+        (["run", MAIN, "--seed", "-1"], "argument --seed: must be a whole number from 0, got '-1'"),
+        (["run", MAIN, "--seed", ""], "argument --seed: must be a whole number from 0, got ''"),
+        (["run", MAIN, "--seed", str(2**63)], "seed: must be less than 9.22337e+18"),
+        (["run", MAIN, "--set", "codec.bpp=-1"], "codec.bpp: must be a number above 0 and at most 1"),
+        (["run", ""], "argument SCENARIO.yaml: must name a file or folder, got ''"),
+        (["run", MAIN, "--out", ""], "argument --out: must name a file or folder, got ''"),
+        (["run", MAIN, *SETS, "--pcap", ""], "argument --pcap: must name a file or folder, got ''"),
+        (["run", MAIN, *SETS, "--pcap", "photo.png"], "--pcap: packets are written as .pcap or .cap, got 'photo.png'"),
+        (["run", MAIN, *SETS, "--pcap", "no/x.pcap"], "--pcap: cannot be written (there is no such folder), got 'no/x"),
+        (["sweep", MAIN, "--seeds", "0"], "argument --seeds: must be a whole number from 1, got '0'"),
+        (["sweep", MAIN, "--jobs", "nan"], "argument --jobs: must be a whole number from 1, got 'nan'"),
+        (["sweep", MAIN, "--retries", "-1"], "argument --retries: must be a whole number from 0, got '-1'"),
+        (["sweep", MAIN, "--scheduler", ""], "argument --scheduler: must be a scheduler's address, got ''"),
+        (["report", ""], "argument RESULTS_DIR: must name a file or folder, got ''"),
+        (["report", "results", "--out", ""], "argument --out: must name a file or folder, got ''"),
+        (["report", "results", "--out", "x.png"], "--out: a report is an HTML page, got 'x.png'. Let the name end"),
         (["run", MAIN, "--device", "tpu"], "argument --device: invalid choice: 'tpu'"),
         (["run", MAIN, "--colour", "red"], "unrecognized arguments: --colour red"),
         (["run", "no_such.yaml"], "no_such.yaml: no such scenario file. Here are: "),
@@ -105,7 +120,8 @@ def test_whatever_the_user_can_mend_is_one_line_and_exit_code_2(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if arguments[:1] == ["run"] and len(arguments) > 1:
-        arguments = [*arguments, "--out", str(tmp_path), "--quiet"]
+        out = [] if "--out" in arguments else ["--out", str(tmp_path)]
+        arguments = [*arguments, *out, "--quiet"]
     assert message in refused(capsys, *arguments)
 
 
@@ -113,7 +129,10 @@ def test_a_results_folder_that_cannot_be_written_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert "Choose another place with --out" in refused(capsys, "run", MAIN, *SETS, "--out", str(tmp_path / "file"))
+    for words in (("run", MAIN), ("sweep", MAIN, "--vary", "channel.loss.rate=0,5%")):
+        said = refused(capsys, *words, *SETS, "--quiet", "--out", str(tmp_path / "file"))
+        assert "cannot be written" in said and "Choose another place with --out" in said
+    assert (tmp_path / "file").read_text() == "in the way"
 
 
 def test_several_problems_come_one_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
