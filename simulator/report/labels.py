@@ -15,6 +15,15 @@ SPEAKS = ("method", "name", "model", "fec", "interleave")  # keys whose values s
 HEADS = ("model", "name", "method")  # what a mapping is called by
 
 
+def three_digits(value: float) -> str:
+    """A measured value, its zeros kept: they are digits too.
+
+    >>> three_digits(0.45), three_digits(17), three_digits(100)
+    ('0.450', '17.0', '100')
+    """
+    return f"{value:#.3g}".rstrip(".")
+
+
 def labels(key: str, values: Iterable[object]) -> dict[str, str]:
     """Words for each value of a key, by the value as text; different words for different values.
 

@@ -20,6 +20,7 @@ from PIL import Image
 from simulator.errors import OutputError
 from simulator.metrics import LOWER_IS_BETTER
 from simulator.report.curves import spread_out
+from simulator.report.labels import three_digits
 from simulator.report.schemes import CONDITION
 from simulator.report.study import Study
 from simulator.report.style import data_uri
@@ -179,7 +180,7 @@ class Album:
         return frames[frames["cell"].isin(cells) & (frames["tokens_missing"] > 0)]
 
     def _say(self, value: float) -> str:
-        return f"{value:.3g} {'dB' if self.metric == 'psnr_db' else self.metric}"
+        return f"{three_digits(value)} {'dB' if self.metric == 'psnr_db' else self.metric}"
 
     def _same_frame(self, cell: str, frame: int) -> list[tuple[str, Still]]:
         cells = self.study.cells.set_index("cell", drop=False)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import OutputError
+from simulator.report.labels import three_digits
 from simulator.report.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, UNITS, VERMILLION, YELLOW, save, style
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ FATES = {  # fate of a packet -> its colour
     "duplicate": GREEN,
 }
 BLOCKS = (("received", SKY), ("concealed", ORANGE), ("lost", BLACK))
+TITLE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": "medium"}
 VERSIONS = (  # suffix of the column, colour, width, words
     ("_lossless", GREY, 1.0, "nothing lost"),
     ("_holes", ORANGE, 1.0, "lost, not concealed"),
@@ -38,7 +40,10 @@ ROWS = (("sent", "sent"), ("holes", "received,\nwith holes"), ("concealed", "con
 
 
 WORDS = {  # figure -> its title and what it shows, where it stands in a page
-    "quality": ("Quality of each frame", "Quality over capture time: nothing lost, not concealed, concealed"),
+    "quality": (
+        "Quality of each frame",
+        "Quality over capture time: nothing lost (grey), not concealed (orange), concealed (blue)",
+    ),
     "arrivals": ("Packets and blocks", "Fate of each packet and state of the blocks of each frame over capture time"),
     "strip": ("Frames as sent and as seen", "Kept frames: sent, received with holes, concealed, nothing lost"),
 }
@@ -93,12 +98,12 @@ def quality_figure(frames: "pd.DataFrame") -> "Figure":
         for suffix, colour, width, words in VERSIONS:
             if f"{metric}{suffix}" in frames:
                 values = frames[f"{metric}{suffix}"].to_numpy()
-                label = f"{words} (mean {np.mean(values):.3g})"
+                label = f"{words} (mean {three_digits(np.mean(values))})"
                 panel.plot(seconds, values, color=colour, linewidth=width, label=label)
         _shade_frozen(panel, frames)
         panel.set_ylabel(UNITS.get(metric, metric))
-        panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    panels[0].set_title(_title(frames, "quality of each frame"))
+        _legend_above(panel)
+    figure.suptitle(_title(frames, "quality of each frame"), **TITLE)
     panels[-1].set_xlabel("capture time (s)")
     return figure
 
@@ -116,13 +121,13 @@ def arrivals_figure(frames: "pd.DataFrame", packets: "pd.DataFrame", states: NDA
     present = _draw_fates(top, frames, packets)
     _legend(top, [(name.replace("_", " "), FATES[name]) for name in present])
     top.set_ylabel("packet of its frame")
-    top.set_title(_title(frames, "fate of each packet"))
+    figure.suptitle(_title(frames, "fate of each packet"), **TITLE)
     shares = [(states == value).mean(axis=(1, 2)) * 100 for value in (2, 1, 0)]
     edges, below = _edges(frames), np.zeros(len(frames))
     for (_, colour), share in zip(BLOCKS, shares, strict=True):
         bottom.bar(edges[:-1], share, np.diff(edges), below, align="edge", color=colour, linewidth=0)
         below = below + share
-    _legend(bottom, [(f"{name} (mean {s.mean():.3g} %)", c) for (name, c), s in zip(BLOCKS, shares, strict=True)])
+    _legend(bottom, [(f"{name} (mean {s.mean():.1f} %)", c) for (name, c), s in zip(BLOCKS, shares, strict=True)])
     bottom.set(ylim=(0, 100), ylabel="blocks of the frame (%)", xlabel="capture time (s)")
     return figure
 
@@ -209,7 +214,7 @@ def _shade_frozen(panel: "Axes", frames: "pd.DataFrame") -> None:
 def _panels(count: int, height: float) -> tuple["Figure", Sequence["Axes"]]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.5, 0.8 + height * count), layout="constrained")
+    figure = Figure(figsize=(8.5, 0.9 + (height + 0.2) * count), layout="constrained")
     panels = figure.subplots(max(count, 1), 1, sharex=True, squeeze=False)[:, 0]
     return figure, list(panels)
 
@@ -218,4 +223,10 @@ def _legend(panel: "Axes", entries: Sequence[tuple[str, str]]) -> None:
     from matplotlib.patches import Patch
 
     handles = [Patch(facecolor=colour, label=words) for words, colour in entries]
-    panel.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    _legend_above(panel, handles=handles)
+
+
+def _legend_above(panel: "Axes", **handles: Any) -> None:
+    """In a row at the left: a page that is narrower than the figure shows it first."""
+    where = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.1}
+    panel.legend(**handles, **where, ncols=len(FATES), frameon=False, columnspacing=1.2, handlelength=1.4)

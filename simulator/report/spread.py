@@ -13,6 +13,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from simulator.report.curves import MOST_FACETS, Drawing, spread_out
+from simulator.report.labels import three_digits
 from simulator.report.read import packet_delays_ms
 from simulator.report.study import Study
 from simulator.report.style import SCHEMES
@@ -71,7 +72,7 @@ def _few_freezes(lengths_ms: pd.Series, networks: int) -> str:
     if lengths_ms.empty:
         return f"The picture never froze{where}."
     often, each = ("once", "") if len(lengths_ms) == 1 else (f"{len(lengths_ms)} times", " each")
-    return f"The picture froze {often}{where}, for {lengths_ms.iloc[0]:.3g} ms{each}."
+    return f"The picture froze {often}{where}, for {three_digits(lengths_ms.iloc[0])} ms{each}."
 
 
 def freeze_lengths(frames: pd.DataFrame) -> pd.DataFrame:
@@ -123,7 +124,7 @@ def _draw(
     if any(shown):
         figure.legend(loc="outside lower center", ncols=min(3, len(shown)), frameon=False)
     title = f"Distribution of the {what}" + (f", {network}" if network else "")
-    each = (f"{label} {np.median(v):.3g} ms ({len(v):,})".lstrip() for label, v in shown.items())
+    each = (f"{label} {three_digits(np.median(v))} ms ({len(v):,})".lstrip() for label, v in shown.items())
     medians = f"Medians (of how many): {', '.join(each)}"
     caption = f"Share {of} that took no longer. {medians}."
     return Drawing(name, title, caption, f"{title}. {medians}.", figure, tuple(cells))

@@ -134,7 +134,7 @@ def _run_files(results: Results, files: Path) -> list[Path]:
 
 def _run_figure(results: Results, path: Path, home: Path) -> Figure:
     title, alt = run_figures.WORDS[path.stem]
-    drawing = Drawing(path.stem, title, "", alt, None, (results.folder.resolve().name,))
+    drawing = Drawing(path.stem, title, f"{alt}.", alt, None, (results.folder.resolve().name,))
     return dataclasses.replace(figure_of(drawing, [path, path.with_suffix(".svg")], home), wide=True)
 
 

@@ -76,3 +76,24 @@ def test_only_measured_metrics_get_a_panel() -> None:
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="no figures can be made"):
         write_figures(tmp_path)
+
+
+def test_legends_stand_above_their_panels_within_the_figure(folder: Path) -> None:
+    frames, packets = (pd.read_parquet(folder / f"{name}.parquet") for name in ("frames", "packets"))
+    states = np.load(folder / "frames" / "blocks.npz")["block_state"]
+    for figure in (run_figures.quality_figure(frames), run_figures.arrivals_figure(frames, packets, states)):
+        figure.draw_without_rendering()
+        (title,) = (text.get_window_extent() for text in figure.texts)
+        for panel in figure.axes:
+            legend = panel.get_legend().get_window_extent()
+            assert legend.y0 >= panel.get_window_extent().y1 - 1 and legend.x1 <= figure.bbox.x1
+            assert legend.y1 <= title.y0
+
+
+def test_means_keep_their_zeros() -> None:
+    frames = pd.DataFrame(
+        {"scenario": "x", "seed": 1, "codec": "toy", "frame": [0, 1], "frozen": False, "time_capture_ms": [0.0, 40.0],
+         "ssim": 0.45, "ssim_lossless": 0.5}
+    )  # fmt: skip
+    said = run_figures.quality_figure(frames).axes[0].get_legend_handles_labels()[1]
+    assert said == ["nothing lost (mean 0.500)", "lost, concealed (mean 0.450)"]
