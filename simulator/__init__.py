@@ -58,7 +58,8 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     rate_budget      bits a second to bits a pixel, frame by frame
     packetizer       slices to packets and back, interleaved over frames
     packet           a packet and its header, to bytes and back
-    fec              media packets to parity, and missing ones back: XOR and Reed-Solomon
+    fec              media packets to parity, and missing ones back
+    fec_code         the code they do it by: XOR and Reed-Solomon
     fec_packet       a parity packet and its headers, to bytes and back
     gf256            the arithmetic of Reed-Solomon
     retransmit       what may be asked for again, and the repeat of it
@@ -73,6 +74,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     channel.loss     which packets vanish
     channel.markov   losses with a memory
     channel.repeats  what befalls packets sent again, apart from the others
+    channel.mishaps  what may befall a packet besides loss and delay:
     channel.corruption which bits arrive wrong
     channel.delay    how long the others take
     channel.reorder  which packets skip the delay

@@ -1,126 +1,24 @@
 """Forward error correction over real bytes: media packets to parity, and missing ones back.
 
     block   p0 p1 p2 p3 ... p(k-1)   media packets, sent as they are (systematic)
-    parity  q0 q1 ... q(r-1)         q_j = sum over i of C[j][i] p_i, in GF(256), byte by byte
+    parity  q0 q1 ... q(r-1)         of the whole block; any k of the k + r packets give all back
 
-C is a Cauchy matrix whose columns are scaled so that row 0 is all ones: any k of the k + r packets
-give all back (maximum distance separable, as every Reed-Solomon code), and q0 is plain XOR parity.
-So the XOR code is the same code with r = 1, and one decoder serves both. Worked: of p0, p1, q0 with
-p0 = 5, p1 = 3, q0 = 6, packet p0 is lost; then p0 = q0 ^ p1 = 5.
-
-No clock and no chance in here.
+The code itself is in fec_code.py. No clock and no chance in here.
 """
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, cached_property, partial
+from functools import partial
 from operator import attrgetter
 from typing import TypeAlias
 
 from simulator import fec_packet
 from simulator.errors import MediaError
+from simulator.fec_code import Sum, Symbols, rebuild
 from simulator.fec_packet import Content, FecPacket
-from simulator.gf256 import ORDER, TIMES, cauchy, invert, multiply, solve
 from simulator.packet import Packet, next_number, unwrap
 from simulator.packetizer import Outgoing
 from simulator.scenario_protection import LARGEST_BLOCK, Fec
-
-assert 2 * LARGEST_BLOCK <= ORDER + 1 and LARGEST_BLOCK <= fec_packet.MAX_SPAN, LARGEST_BLOCK
-
-
-@cache  # at most 128 x 128 entries
-def coefficient(row: int, column: int) -> int:
-    """C[row][column]: a Cauchy element over that of row 0 in its column, so C[0] is all ones."""
-    return multiply(cauchy(row, column), invert(cauchy(0, column)))
-
-
-@cache  # at most 128 rows of references
-def _tables(row: int) -> tuple[bytes, ...]:
-    """By column, the table for bytes.translate that multiplies by C[row][column]."""
-    return tuple(TIMES[coefficient(row, column)] for column in range(LARGEST_BLOCK))
-
-
-def parity_of(symbols: Sequence[bytes], count: int) -> list[bytes]:
-    """The parity of a block.
-
-    Args:
-        symbols: k byte strings, 1 <= k <= LARGEST_BLOCK; shorter ones count as padded with zeros.
-        count: r, how many parity strings are wanted, at most LARGEST_BLOCK.
-
-    Returns:
-        r byte strings as long as the longest symbol.
-    """
-    length = max(map(len, symbols))
-    return [_weighted_sum(symbols, row, range(len(symbols))).to_bytes(length, "little") for row in range(count)]
-
-
-def _weighted_sum(symbols: Sequence[bytes], row: int, columns: Sequence[int]) -> int:
-    """Sum of C[row][column] times symbol; as an integer in little-endian order, so padding is free."""
-    tables, total = _tables(row), 0
-    for column, data in zip(columns, symbols, strict=True):
-        total ^= int.from_bytes(data.translate(tables[column]) if row else data, "little")
-    return total
-
-
-class _Symbols:
-    """What parity protects of the packets of a block, put together only when somebody asks."""
-
-    def __init__(self, packets: Sequence[Packet]) -> None:
-        self._packets = packets
-        self.length = fec_packet.symbol_bytes(max([len(packet.payload) for packet in packets]))
-
-    @cached_property
-    def strings(self) -> list[bytes]:
-        """By column."""
-        return [fec_packet.symbol(packet) for packet in self._packets]
-
-
-class _Sum:
-    """One parity string of a block, summed up when its bytes are needed: few parity packets find a hole to fill."""
-
-    __slots__ = ("_row", "_symbols")
-
-    def __init__(self, symbols: _Symbols, row: int) -> None:
-        self._symbols, self._row = symbols, row
-
-    def __len__(self) -> int:
-        return self._symbols.length
-
-    def __bytes__(self) -> bytes:
-        strings = self._symbols.strings
-        return _weighted_sum(strings, self._row, range(len(strings))).to_bytes(len(self), "little")
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, bytes | _Sum) and bytes(self) == bytes(other)
-
-    def __hash__(self) -> int:
-        return hash(bytes(self))
-
-
-def rebuild(symbols: Mapping[int, bytes], parity: Mapping[int, Content], size: int) -> dict[int, bytes]:
-    """The missing symbols of a block.
-
-    Args:
-        symbols: Those that are there, by column.
-        parity: Those that are there, by row; at least as many as symbols are missing.
-        size: k, symbols of the block.
-
-    Returns:
-        The missing ones by column, with zeros behind them up to the length of the parity.
-
-    Raises:
-        OverflowError: If a symbol is longer than the parity, so they are not of one block.
-    """
-    missing = [column for column in range(size) if column not in symbols]
-    rows = sorted(parity)[: len(missing)]
-    assert len(rows) == len(missing), (rows, missing)
-    length = max(map(len, parity.values()), default=0)
-    there, columns = list(symbols.values()), list(symbols)
-    sums = [int.from_bytes(parity[row], "little") ^ _weighted_sum(there, row, columns) for row in rows]
-    matrix = [[coefficient(row, column) for column in missing] for row in rows]
-    found = solve(matrix, sums, length)
-    return {column: value.to_bytes(length, "little") for column, value in zip(missing, found, strict=True)}
-
 
 _new_packet = partial(tuple.__new__, FecPacket)  # FecPacket(...) without a call in Python
 
@@ -175,10 +73,10 @@ class Protector:
     def _protect(self, block: Sequence[Outgoing], count: int, newest: Outgoing) -> Iterator[tuple[int, FecPacket]]:
         base = block[0].packet.sequence
         members = tuple((each.packet.sequence - base) & 0xFFFF for each in block)
-        symbols, code = _Symbols([each.packet for each in block]), self._spec.code
+        symbols, code = Symbols([each.packet for each in block]), self._spec.code
         frame, (_, timestamp, _, _, frame_number, *_) = newest.frame, newest.packet
         for index in range(count):
-            content, sequence = _Sum(symbols, index), self._sequence
+            content, sequence = Sum(symbols, index), self._sequence
             packet = _new_packet(
                 (sequence, timestamp, self._ssrc, frame_number, base, members, index, count, code, content, "fec", 0)
             )

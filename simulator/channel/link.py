@@ -17,50 +17,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from simulator import scenario_channel
-from simulator.channel import bandwidth, corruption, delay, loss, outage, queue, reorder
+from simulator.channel import bandwidth, delay, loss, mishaps, queue
 from simulator.channel.bandwidth import Bandwidth
 from simulator.channel.codel import Codel
-from simulator.channel.corruption import Corruption, damage
 from simulator.channel.delay import Delay
 from simulator.channel.loss import Loss
-from simulator.channel.outage import Outage
+from simulator.channel.mishaps import NO_MISHAPS, Mishaps, stands
 from simulator.channel.queue import Queue
-from simulator.channel.reorder import Reorder
 from simulator.channel.repeats import Counted, make_loss
 from simulator.clock import Clock
 from simulator.journey import Fate, Journey, Tally
-from simulator.packet import Packet
-from simulator.streams import Draws, generator
-
-
-@dataclass(frozen=True)
-class Copies:
-    """Some packets arrive twice.
-
-    Attributes:
-        rate: Share of packets, 0 to 1.
-        draws: One a packet.
-        delay: Of the copies, so that those of the originals stay as they were.
-    """
-
-    rate: float
-    draws: Draws
-    delay: Delay
-
-    def arrival_ns(self, left_ns: int) -> int | None:
-        """When the copy of a packet that left the line at `left_ns` would arrive; None if there is none."""
-        delay_ns = self.delay.draw(left_ns)
-        return left_ns + delay_ns if self.draws.uniform() < self.rate else None
-
-
-@dataclass(frozen=True)
-class Mishaps:
-    """What may befall a packet besides loss and delay; None where it does not happen."""
-
-    outage: Outage | None = None
-    corruption: Corruption | None = None
-    reorder: Reorder | None = None
-    copies: Copies | None = None
 
 
 @dataclass(frozen=True)
@@ -98,13 +64,13 @@ class Link:
         loss: Loss,
         delay: Delay,
         out: Callable[[Journey], None],
-        mishaps: Mishaps = Mishaps(),  # frozen
+        mishaps: Mishaps = NO_MISHAPS,
         repeats: Repeats | None = None,
     ) -> None:
         self._clock, self._call_at = clock, clock.call_at
         self._admit, self._finish_ns = queue.admit, bandwidth.finish_ns
         self._lost, self._draw_delay, self._fifo = loss.lost, delay.draw, not delay.reorder
-        self._mishaps = None if mishaps == Mishaps() else mishaps
+        self._mishaps = None if mishaps == NO_MISHAPS else mishaps
         self._repeats = repeats
         self._out = out
         self._line_free_ns = self._last_arrival_ns = 0
@@ -174,7 +140,7 @@ class Link:
             arrival_ns = left_ns
         if lost:
             _end(journey, "lost", self.lost)
-        elif wrong_bits and not _stands(journey, wrong_bits, mishaps.corruption):
+        elif wrong_bits and not stands(journey, wrong_bits, mishaps.corruption):
             _end(journey, "corrupt", self.corrupt)
         else:
             self._arrive(journey, arrival_ns)
@@ -204,7 +170,7 @@ class CodelLink(Link):
         loss: Loss,
         delay: Delay,
         out: Callable[[Journey], None],
-        mishaps: Mishaps = Mishaps(),  # frozen
+        mishaps: Mishaps = NO_MISHAPS,
         repeats: Repeats | None = None,
     ) -> None:
         super().__init__(clock, _NoQueue(), bandwidth, loss, delay, out, mishaps, repeats)
@@ -250,16 +216,6 @@ class _NoQueue:
         raise AssertionError("packets of this link wait in its own queue")
 
 
-def _stands(journey: Journey, wrong_bits: list[int], corruption: Corruption | None) -> bool:
-    """Whether a packet with wrong bits is delivered all the same; if so, it has them from now on."""
-    packet = journey.packet
-    payload, headers_whole = damage(packet, wrong_bits)
-    if not headers_whole or corruption is None or corruption.checksum:
-        return False
-    journey.packet = packet._replace(payload=payload) if isinstance(packet, Packet) else packet._replace(parity=payload)
-    return True
-
-
 def _end(journey: Journey, fate: Fate, tally: Tally) -> None:
     journey.fate = fate
     tally.add(journey.size_bytes)
@@ -289,36 +245,19 @@ def make(
     if repeats:
         losses = counted = Counted(losses)
         own = delay.make(channel.delay, seed, "delay of repeats")
-        again = Repeats(make_loss(channel.loss, seed, counted), own, _mishaps(channel, seed, " of repeats"))
+        again = Repeats(make_loss(channel.loss, seed, counted), own, mishaps.make(channel, seed, " of repeats"))
     way = (
         bandwidth.make(channel.bandwidth, seed),
         losses,
         delay.make(channel.delay, seed),
         out,
-        _mishaps(channel, seed),
+        mishaps.make(channel, seed),
         again,
     )
     waiting = channel.queue
     if isinstance(waiting, scenario_channel.CodelQueue):
         return CodelLink(clock, Codel(waiting.packets, waiting.target_ns, waiting.interval_ns, channel.mtu_bytes), *way)
     return Link(clock, queue.make(waiting, seed), *way)
-
-
-def _mishaps(channel: scenario_channel.Channel, seed: int, whose: str = "") -> Mishaps:
-    """What may befall packets; `whose` is part of the streams' names, but outages are everybody's."""
-    return Mishaps(
-        outage.make(channel.outage, seed),
-        corruption.make(channel.corruption, seed, f"corruption{whose}"),
-        reorder.make(channel.reorder, seed, f"reorder{whose}"),
-        _copies(channel, seed, whose),
-    )
-
-
-def _copies(channel: scenario_channel.Channel, seed: int, whose: str) -> Copies | None:
-    if not channel.duplicate:
-        return None
-    draws = Draws(generator(seed, f"duplicate{whose}"))
-    return Copies(channel.duplicate, draws, delay.make(channel.delay, seed, f"duplicate delay{whose}"))
 
 
 def check(channel: scenario_channel.Channel) -> None:

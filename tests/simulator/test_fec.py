@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.errors import MediaError
-from simulator.fec import Decoder, Protector, coefficient, parity_of, rebuild
+from simulator.fec import Decoder, Protector
+from simulator.fec_code import coefficient, parity_of, rebuild
 from simulator.media import EncodedFrame, Slice
 from simulator.packetizer import RtpStream, packetize
 from simulator.scenario_protection import LARGEST_BLOCK, Fec

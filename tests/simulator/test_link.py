@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.channel import bandwidth, delay, loss, queue
-from simulator.channel.link import Link, Mishaps, make
+from simulator.channel.link import Link, make
+from simulator.channel.mishaps import Mishaps
 from simulator.clock import Clock
 from simulator.fec_packet import FecPacket
 from simulator.journey import Journey
