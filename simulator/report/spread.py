@@ -72,7 +72,7 @@ def _few_freezes(lengths_ms: pd.Series, networks: int) -> str:
     if lengths_ms.empty:
         return f"The picture never froze{where}."
     often, each = ("once", "") if len(lengths_ms) == 1 else (f"{len(lengths_ms)} times", " each")
-    return f"The picture froze {often}{where}, for {three_digits(lengths_ms.iloc[0])} ms{each}."
+    return f"The picture froze {often}{where}, for {lengths_ms.iloc[0]:.3g} ms{each}."
 
 
 def freeze_lengths(frames: pd.DataFrame) -> pd.DataFrame:
