@@ -33,7 +33,7 @@ from codec.quantizer import Quantizer
 from codec.rate import Allocation
 
 PEAK_RATE = 0.03  # of Adam on features of unit length; falls in a straight line to zero
-SQUARED_WEIGHT = 5.0
+SQUARED_WEIGHT = 40.0
 PERCEPTUAL_WEIGHT, COARSE_PERCEPTUAL_WEIGHT = 5.0, 2.5  # of mixed and of all-coarse pictures
 TILE = 48  # blocks a side that are refined together: bounds memory
 HALO = 4  # blocks around them that the decoder sees and that stay as they are

@@ -11,13 +11,11 @@ from codec.bitstream import write_vqs
 from codec.books import book_of
 from codec.errors import RequestError
 from codec.model import Codec
+from codec.perceptual import Squeeze
 from codec.quality import psnr_db
 from codec.refine import Refinement, inside, tiles
 from codec.tokens import Tokens
 from tests.codec.tiny import photograph, tiny_codec
-from tests.codec.test_perceptual import squeeze
-
-__all__ = ["squeeze"]  # a fixture
 
 SHIPPED = Path(refine.__file__).parent / "weights"
 SOUGHT = Refinement(steps=12)
@@ -95,9 +93,9 @@ def test_tiles_cover_each_block_once_and_their_windows_stay_in_the_picture(grid:
     assert (covered == 1).all()
 
 
-def test_a_perceptual_distance_takes_part(squeeze: object) -> None:
+def test_a_perceptual_distance_takes_part(squeeze: Squeeze) -> None:
     codec, frame = tiny_codec(), photograph(16, 40)  # smaller than the window that is shaken
-    seen = codec.encode(frame, (1.0, 0.0, 0.0), refinement=Refinement(6, squeeze))  # type: ignore[arg-type]
+    seen = codec.encode(frame, (1.0, 0.0, 0.0), refinement=Refinement(6, squeeze))
     assert not np.array_equal(seen.index, codec.encode(frame, (1.0, 0.0, 0.0), refinement=Refinement(6)).index)
 
 
