@@ -39,8 +39,8 @@ from codec.slices import (
     Flags,
     Place,
     check_length,
-    decode_slice,
-    encode_slice,
+    decode_slices,
+    encode_parts,
     flags_size,
     needs_more,
 )
@@ -117,11 +117,12 @@ def encode_slices(
         raise ValueError(f"only whole pictures can be sent, got {int((~tokens.known).sum())} lost tokens")
     check_codes(tokens, tables.codes)
     flags = Flags(tables.on_the_wire(entropy_model), bool(tokens.level.any()), interleave_method, tokens.books)
-    slices = []
-    for index, part in enumerate(deal(tokens, interleave.partition(tokens.grid, count, interleave_method))):
-        data = encode_slice(part, flags, Place(index, count, tokens.grid, model_hash), tables, context)
-        slices.append(TokenSlice(index, count, len(part.level), data))
-    return slices
+    parts = deal(tokens, interleave.partition(tokens.grid, count, interleave_method))
+    coded = encode_parts(parts, flags, tokens.grid, model_hash, tables, context)
+    return [
+        TokenSlice(index, count, len(part.level), data)
+        for index, (part, data) in enumerate(zip(parts, coded, strict=True))
+    ]
 
 
 def assemble(
@@ -138,13 +139,9 @@ def assemble(
     """
     parts: list[Part] = []
     corrupt = 0
-    for piece in slices:
-        try:
-            part = decode_slice(piece.data, Place(piece.index, piece.count, grid, model_hash), tables, context)
-        except BitstreamError:
-            corrupt += 1
-            continue
-        if parts and part.books != parts[0].books:  # slices of one picture agree
+    sent = [(piece.data, Place(piece.index, piece.count, grid, model_hash)) for piece in slices]
+    for part in decode_slices(sent, tables, context):
+        if isinstance(part, BitstreamError) or (parts and part.books != parts[0].books):  # slices of one picture agree
             corrupt += 1
         else:
             parts.append(part)

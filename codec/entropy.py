@@ -99,14 +99,52 @@ def uniform(size: int) -> Any:
     return _model.Uniform(size)
 
 
+def spans(
+    symbols: NDArray[np.int32],
+    codes: NDArray[np.int32],
+    below: NDArray[np.int32],
+    upto: NDArray[np.int32],
+    total: NDArray[np.int32],
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Symbols, each of a model of its own, for `write_spans`: the bytes that `write` gives with `categorical`.
+
+    In the coder's models symbol s of K has the share from floor(below (2^24 - K) / total) + s on, of 2^24, in
+    single precision. Here each has a model of three symbols, with the same share for one of them: what comes
+    before it, itself, what comes after it (if it is the first, or the last, it takes that place).
+
+    Args:
+        symbols: int32 [m].
+        codes: int32 [m], K of each model.
+        below: int32 [m], sum of the integer weights before the symbol.
+        upto: int32 [m], the same with its own.
+        total: int32 [m], of all weights.
+
+    Returns:
+        Which of the three each symbol is, int32 [m], and the models, float32 [m, 3].
+    """
+    scale = (SPAN - codes).astype(np.float32) / total.astype(np.float32)
+    start = (below.astype(np.float32) * scale).astype(np.int32) + symbols
+    end = (upto.astype(np.float32) * scale).astype(np.int32) + symbols + 1
+    first, last = symbols == 0, symbols == codes - 1
+    models = np.empty((len(symbols), 3), np.float32)
+    models[:, 0] = before = np.where(first, end, start) - 1 - last
+    models[:, 1] = own = np.where(first | last, 0, end - start - 1)
+    models[:, 2] = SPAN - 3 - before - own
+    return last.astype(np.int32) - first + 1, models
+
+
 class ByNeighbours(Protocol):
     """Tables chosen by the neighbours of a token: codec/neighbour_tables.py."""
 
-    def write(self, writer: "SymbolWriter", known: Known, index: NDArray[np.int32]) -> int:
-        """Append all indices; returns their cost in units of 2^-16 bits."""
+    def write(
+        self, writers: Sequence["SymbolWriter"], known: Sequence[Known], index: Sequence[NDArray[np.int32]]
+    ) -> NDArray[np.int64]:
+        """Append the indices of each slice, all of one grid; returns their costs in units of 2^-16 bits."""
 
-    def read(self, reader: "SymbolReader", known: Known) -> NDArray[np.int32]:
-        """Inverse of `write`."""
+    def read(
+        self, readers: Sequence["SymbolReader"], known: Sequence[Known]
+    ) -> list[NDArray[np.int32] | BitstreamError]:
+        """Inverse of `write`: the indices of each slice, or an error if none have these bytes."""
 
     def points(self, canvas: int, level: int, book: NDArray[np.uint8], index: NDArray[Any]) -> NDArray[np.int64]:
         """What indices of a level stand for on the canvas of a level, packed, int64 [m]."""
@@ -232,36 +270,9 @@ class SymbolWriter:
         """Append symbols [M], each with integer weights of its own, [M, K]."""
         self._coder.encode(symbols, ROWS, weights.astype(np.float32))
 
-    def write_spans(
-        self,
-        symbols: NDArray[np.int32],
-        codes: NDArray[np.int32],
-        below: NDArray[np.int32],
-        upto: NDArray[np.int32],
-        total: NDArray[np.int32],
-    ) -> None:
-        """Append symbols, each of a model of its own: the bytes that `write` gives with `categorical`, in one call.
-
-        In the coder's models symbol s of K has the share from floor(below (2^24 - K) / total) + s on, of 2^24, in
-        single precision. Here each has a model of three symbols, with the same share for one of them: what comes
-        before it, itself, what comes after it (if it is the first, or the last, it takes that place).
-
-        Args:
-            symbols: int32 [m].
-            codes: int32 [m], K of each model.
-            below: int32 [m], sum of the integer weights before the symbol.
-            upto: int32 [m], the same with its own.
-            total: int32 [m], of all weights.
-        """
-        scale = (SPAN - codes).astype(np.float32) / total.astype(np.float32)
-        start = (below.astype(np.float32) * scale).astype(np.int32) + symbols
-        end = (upto.astype(np.float32) * scale).astype(np.int32) + symbols + 1
-        first, last = symbols == 0, symbols == codes - 1
-        models = np.empty((len(symbols), 3), np.float32)
-        models[:, 0] = before = np.where(first, end, start) - 1 - last
-        models[:, 1] = own = np.where(first | last, 0, end - start - 1)
-        models[:, 2] = SPAN - 3 - before - own
-        self._coder.encode(last.astype(np.int32) - first + 1, ROWS, models)
+    def write_spans(self, symbols: NDArray[np.int32], models: NDArray[np.float32]) -> None:
+        """Append what `spans` gives."""
+        self._coder.encode(symbols, ROWS, models)
 
     def getvalue(self) -> bytes:
         """The bytes of all symbols so far.
@@ -313,6 +324,18 @@ class SymbolReader:
         decode = self._decode
         return np.concatenate([decode(model, count) for count, model in zip(counts, models, strict=True)])
 
+    def read_each(self, models: Sequence[Any]) -> list[int]:
+        """The next symbols, one of each model.
+
+        Raises:
+            BitstreamError: If no sequence of symbols has these bytes.
+        """
+        decode = self._coder.decode
+        try:
+            return [decode(model) for model in models]
+        except AssertionError as error:
+            raise _no_symbols() from error
+
     def read_rows(self, weights: NDArray[np.int64]) -> NDArray[np.int32]:
         """The next symbols, int32 [M], each with integer weights of its own, [M, K].
 
@@ -324,6 +347,11 @@ class SymbolReader:
     def _decode(self, *request: Any) -> NDArray[np.int32]:
         try:
             symbols: NDArray[np.int32] = self._coder.decode(*request)
-        except AssertionError as error:  # constriction's way to say so
-            raise BitstreamError("payload", "bytes that no symbols have") from error
+        except AssertionError as error:
+            raise _no_symbols() from error
         return symbols
+
+
+def _no_symbols() -> BitstreamError:
+    """What constriction says with an AssertionError."""
+    return BitstreamError("payload", "bytes that no symbols have")

@@ -44,8 +44,8 @@ def cost(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64
     return units, total + counts[..., 2:5].sum(-1) + KINDS - 1
 
 
-def write(writer: SymbolWriter, quarters: NDArray[np.uint8]) -> None:
-    """Append the map of blocks with these levels of quarters, uint8 [blocks, 4]."""
+def write(writer: SymbolWriter, quarters: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Append the map of blocks with these levels of quarters, uint8 [blocks, 4]; returns the blocks of each kind."""
     kinds = kinds_of(quarters)
     counts = np.bincount(kinds, minlength=KINDS)
     left = len(kinds)
@@ -60,6 +60,7 @@ def write(writer: SymbolWriter, quarters: NDArray[np.uint8]) -> None:
         if counts[1 + fines]:
             way = np.searchsorted(WAYS[fines], patterns[kinds == 1 + fines])
             writer.write(way.astype(np.int32), entropy.uniform(len(WAYS[fines])))
+    return counts
 
 
 def read_counts(reader: SymbolReader, blocks: int) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ The network is trained on photographs when weights are exported (codec/training/
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.config import LEVELS
-from codec.entropy import TOTAL_BITS, UNIT_BITS, SymbolReader, SymbolWriter, categorical
-from codec.errors import CheckpointError
-from codec.neighbours import MANY, MOST_WEIGHT, PASSES, Canvases, Stage, stages
+from codec.entropy import TOTAL_BITS, UNIT_BITS, SymbolReader, SymbolWriter, categorical, spans
+from codec.errors import BitstreamError, CheckpointError
+from codec.neighbours import MANY, MOST_WEIGHT, PASSES, Canvases, Stack, Stage, stacks, stages
 from codec.tokens import Known
 
 DIMENSIONS = 4  # of a point
@@ -34,6 +34,7 @@ HIDDEN_BITS = 11  # a hidden unit of 1.0 is 2^11
 OUTPUT_BITS = 4  # a weight of 2^4 is 1/256 bit for a hidden unit of 1.0
 LOG_BITS = 8  # logarithms are counted in 1/256 bit
 DEEPEST = 20  # bits below the likeliest index: less is taken for so much
+RUNS = 256  # tokens of a slice and a pass from which those of a class are read in one call: fewer are alone there
 MOST_SURE = 15  # sixteenths: no index is taken for surer, so none costs less than `entropy.LEAST_BITS`
 
 CLASSES = [1 + SURENESS * side**DIMENSIONS for side in SIDE]
@@ -98,13 +99,16 @@ class Rows:
         self._models += [None] * len(classes)
         self.row[classes] = np.arange(start, end)  # last: who sees a place finds its table
 
-    def models(self, classes: NDArray[np.int64]) -> list[Any]:
-        """The coder's models of some classes."""
-        places = self.row[classes].tolist()
-        for place in places:
-            if self._models[place] is None:
-                self._models[place] = categorical(np.diff(self.below[place]))
-        return [self._models[place] for place in places]
+    def models(self, rows: NDArray[np.int64]) -> list[Any]:
+        """The coder's models of some rows."""
+        places, models = rows.tolist(), self._models
+        found = [models[place] for place in places]
+        if None in found:
+            for place in places:
+                if models[place] is None:
+                    models[place] = categorical(np.diff(self.below[place]))
+            return self.models(rows)
+        return found
 
 
 def _with_room(rows: NDArray[np.int32], count: int) -> NDArray[np.int32]:
@@ -125,15 +129,15 @@ class NeighbourTables:
         self._book_start = np.concatenate([[0], codes + np.cumsum([0, *smaller])])
         self._points = _packed(weights.embedding)
         coarse = codes + sum(smaller)
-        self._canvas_start = np.array([0, coarse, 2 * coarse + codes])
         self._level_start = np.array([0, coarse, coarse + codes])
+        starts = [[begin + level for level in self._level_start] for begin in (0, coarse, 2 * coarse + codes)]
+        self._point_starts = [[start + self._book_start for start in canvas] for canvas in starts]
         self._rows: dict[tuple[int, int], Rows] = {}
         self._adding = threading.Lock()
 
     def points(self, canvas: int, level: int, book: NDArray[np.uint8] | int, index: NDArray[Any]) -> NDArray[np.int64]:
         """Points of indices of a level, in books if coarse, for the canvas of a level; packed, see `_packed`."""
-        start = self._canvas_start[canvas] + self._level_start[level] + self._book_start[book]
-        points: NDArray[np.int64] = self._points[start + index]
+        points: NDArray[np.int64] = self._points.take(self._point_starts[canvas][level].take(book) + index)
         return points
 
     def turns(self, known: Known, index: NDArray[np.int32]) -> Iterator[tuple[Stage, NDArray[np.int64]]]:
@@ -144,64 +148,79 @@ class NeighbourTables:
             book, sent = known.book[stage.at], index[stage.at]
             canvases.put(stage, partial(self.points, level=stage.level, book=book, index=sent))
 
-    def write(self, writer: SymbolWriter, known: Known, index: NDArray[np.int32]) -> int:
-        """Append the indices of a slice; returns their cost in units of 2^-16 bits."""
-        total = 0
-        for level, turns in groupby(self.turns(known, index), lambda turn: turn[0].level):
+    def write(
+        self, writers: Sequence[SymbolWriter], known: Sequence[Known], index: Sequence[NDArray[np.int32]]
+    ) -> NDArray[np.int64]:
+        """Append the indices of each slice, all of one grid; returns their costs in units of 2^-16 bits."""
+        cost = np.zeros(len(writers), np.int64)
+        for stack in stacks(known):
+            sent = np.concatenate(index[stack.slices])
+            cost[stack.slices] = self._write_stack(writers[stack.slices], stack, sent)
+        return cost
+
+    def _write_stack(
+        self, writers: Sequence[SymbolWriter], stack: Stack, index: NDArray[np.int32]
+    ) -> NDArray[np.int64]:
+        """Append the indices of slices in lockstep; returns their costs."""
+        cost = np.zeros(len(writers), np.int64)
+        for level, turns in groupby(self.turns(stack.known, index), lambda turn: turn[0].level):
             found = [(stage.at, np.full(len(stage.at), stage.number), sums) for stage, sums in turns]
             at, number, sums = (np.concatenate(column) for column in zip(*found, strict=True))
-            total += self._write_level(writer, level, number, known.book[at], sums, index[at])
-        return total
-
-    def _write_level(
-        self,
-        writer: SymbolWriter,
-        level: int,
-        number: NDArray[np.int64],
-        book: NDArray[np.uint8],
-        sums: NDArray[np.int64],
-        index: NDArray[np.int32],
-    ) -> int:
-        """Append the tokens of a level, [m] of each, pass by pass; returns their cost."""
-        classes = classes_of(level, number, sums)
-        order = _order(level, number, book, classes)  # first, so that each table is looked up in a row
-        parts = (order[start : start + MANY] for start in range(0, len(order), MANY))
-        return sum(self._write_some(writer, level, book[some], classes[some], index[some]) for some in parts)
+            classes, owner, book = classes_of(level, number, sums), stack.of_token[at], stack.known.book[at]
+            order = _order(level, owner, number, book, classes)  # first, so that each table is looked up in a row
+            for start in range(0, len(order), MANY):
+                some = order[start : start + MANY]
+                cost += self._write_some(writers, level, owner[some], book[some], classes[some], index[at[some]])
+        return cost
 
     def _write_some(
         self,
-        writer: SymbolWriter,
+        writers: Sequence[SymbolWriter],
         level: int,
+        owner: NDArray[np.int64],
         book: NDArray[np.uint8],
         classes: NDArray[np.int64],
         index: NDArray[np.int32],
-    ) -> int:
-        """Append tokens of a level as they come; returns their cost."""
-        spans, total = np.empty((3, len(index)), np.int32), 0
+    ) -> NDArray[np.int64]:
+        """Append tokens of a level as they come, slice by slice (`owner`, ascending); returns the costs."""
+        found, cost = np.empty((3, len(index)), np.int32), np.empty(len(index), np.int32)
         for one, mine in _by_book(book):
-            rows, codes = self._rows_of(level, one, classes[mine]), self._codes >> one
-            row, below = rows.row[classes[mine]], rows.below.ravel()
-            total += int(rows.cost.ravel().take(row * codes + index[mine]).sum())
-            first = row * (codes + 1)
+            (rows, row), codes = self._rows_of(level, one, classes[mine]), self._codes >> one
+            cost[mine] = rows.cost.ravel().take(row * codes + index[mine])
+            first, below = row * (codes + 1), rows.below.ravel()
             at = first + index[mine]
-            spans[:, mine] = below.take(at), below.take(at + 1), below.take(first + codes)
-        writer.write_spans(index, self._codes >> book.astype(np.int32), *spans)
-        return total
+            found[:, mine] = below.take(at), below.take(at + 1), below.take(first + codes)
+        symbols, models = spans(index, self._codes >> book.astype(np.int32), *found)
+        for writer, start, end in zip(writers, *_ends(owner, len(writers)), strict=True):
+            if start < end:
+                writer.write_spans(symbols[start:end], models[start:end])
+        return np.bincount(owner, cost, len(writers)).astype(np.int64)  # exact below 2^53
 
-    def read(self, reader: SymbolReader, known: Known) -> NDArray[np.int32]:
-        """Inverse of `write`.
+    def read(
+        self, readers: Sequence[SymbolReader], known: Sequence[Known]
+    ) -> list[NDArray[np.int32] | BitstreamError]:
+        """Inverse of `write`: the indices of each slice, or an error if none have these bytes."""
+        found: list[NDArray[np.int32] | BitstreamError] = []
+        for stack in stacks(known):
+            found += self._read_stack(readers[stack.slices], stack)
+        return found
 
-        Raises:
-            BitstreamError: If no indices have these bytes.
-        """
-        index = np.zeros(len(known.level), np.int32)
-        for stage, sums in self.turns(known, index):
+    def _read_stack(
+        self, readers: Sequence[SymbolReader], stack: Stack
+    ) -> list[NDArray[np.int32] | BitstreamError]:
+        """The indices of slices in lockstep, or errors."""
+        index, errors = np.zeros(len(stack.of_token), np.int32), dict[int, BitstreamError]()
+        for stage, sums in self.turns(stack.known, index):
             classes = classes_of(stage.level, stage.number, sums)
-            for book, mine in _by_book(known.book[stage.at]):
-                rows = self._rows_of(stage.level, book, classes[mine])
-                order, counts, some = _runs(classes[mine])
-                index[stage.at[mine][order]] = reader.read_runs(counts, rows.models(some))
-        return index
+            for book, mine in _by_book(stack.known.book[stage.at]):
+                rows, row = self._rows_of(stage.level, book, classes[mine])
+                at = stage.at[mine]
+                owner = stack.of_token[at]
+                order = _by_slice(owner, classes[mine])
+                starts, ends = _ends(owner, len(readers))
+                index[at[order]] = _read_rows(readers, starts, ends, rows, row[order], errors)
+        each = np.split(index, _ends(stack.of_token, len(readers))[0][1:])
+        return [errors.get(number, one) for number, one in enumerate(each)]
 
     def costs(
         self,
@@ -214,22 +233,24 @@ class NeighbourTables:
         """Cost of each token of a level, [m] of each: pass, book, sums around it, index; in units of 2^-16 bits."""
         classes, cost = classes_of(level, number, sums), np.empty(len(index), np.int64)
         for one, mine in _by_book(book):
-            rows = self._rows_of(level, one, classes[mine])
-            cost[mine] = rows.cost[rows.row[classes[mine]], index[mine]]
+            rows, row = self._rows_of(level, one, classes[mine])
+            cost[mine] = rows.cost[row, index[mine]]
         return cost
 
-    def _rows_of(self, level: int, book: int, classes: NDArray[np.int64]) -> Rows:
-        """The tables of a codebook, with those of `classes` in them."""
+    def _rows_of(self, level: int, book: int, classes: NDArray[np.int64]) -> tuple[Rows, NDArray[np.int64]]:
+        """The tables of a codebook, and where those of `classes` are in them."""
         rows = self._rows.get((level, book))
-        if rows is not None and (not len(classes) or rows.row[classes].min() >= 0):
-            return rows
+        if rows is not None:
+            row = rows.row.take(classes)
+            if not len(row) or row.min() >= 0:
+                return rows, row
         with self._adding:  # pictures are coded side by side
             rows = self._rows.setdefault((level, book), Rows(CLASSES[level], self._codes >> book))
             missing = np.unique(classes[rows.row[classes] < 0])
             for start in range(0, len(missing), 256):
                 some = missing[start : start + 256]
                 rows.add(some, self._tables(level, book, some))
-        return rows
+        return rows, rows.row.take(classes)
 
     def _tables(self, level: int, book: int, classes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Integer weights [m, K'] of some classes. The floats hold integers below 2^53: exact in any order."""
@@ -259,9 +280,8 @@ def classes_of(level: int, number: NDArray[np.int64] | int, sums: NDArray[np.int
         return np.concatenate([classes_of(level, *part) for part in parts])
     weight = sums & FIELD_MASK
     cells = CELLS[level].take(sums >> FIELDS & FIELD_MASK | weight << FIELD).astype(np.int64)
-    side = SIDE[level]
-    cell = ((cells[0] * side + cells[1]) * side + cells[2]) * side + cells[3]
-    classes: NDArray[np.int64] = FIRST[level].take(number * (MOST_WEIGHT + 1) + weight) + cell
+    first = FIRST[level].take(number * (MOST_WEIGHT + 1) + weight)
+    classes: NDArray[np.int64] = first + np.einsum("i,ij", DIGITS[level], cells)
     return classes
 
 
@@ -273,22 +293,61 @@ def _by_book(book: NDArray[np.uint8]) -> list[tuple[int, Any]]:
 
 
 def _order(
-    level: int, number: NDArray[np.int64], book: NDArray[np.uint8], classes: NDArray[np.int64]
+    level: int,
+    owner: NDArray[np.int64],
+    number: NDArray[np.int64],
+    book: NDArray[np.uint8],
+    classes: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Tokens of a level in the order of a payload: by pass, then the smaller codebook first, then by class."""
+    """Tokens of a level in the order of payloads: by slice, pass, then the smaller codebook first, then by class."""
     if (book != book[0]).any():
-        return np.lexsort((classes, -book.astype(np.int64), number))
-    key = number * CLASSES[level] + classes
-    return np.argsort(key.astype(np.uint16), kind="stable")
+        return np.lexsort((classes, -book.astype(np.int64), number, owner))
+    return _by_slice(owner, number * CLASSES[level] + classes)
 
 
-def _runs(classes: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[int], NDArray[np.int64]]:
-    """Tokens sorted by class: their order, and of each run of one class how many they are and the class."""
-    order = np.argsort(classes.astype(np.uint16), kind="stable")
-    ascending = classes[order]
-    last = np.append(np.flatnonzero(ascending[1:] != ascending[:-1]), len(classes) - 1)
-    ends = (last + 1).tolist()
-    return order, [end - start for start, end in zip([0, *ends], ends, strict=False)], ascending[last]
+def _by_slice(owner: NDArray[np.int64], key: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Order of tokens by slice, then by a key below 2^16; equal ones stay as they are. Radix sorts both."""
+    order = np.argsort(key.astype(np.uint16), kind="stable")
+    if owner[0] == owner[-1] and not (owner != owner[0]).any():
+        return order
+    return order[np.argsort(owner[order].astype(np.uint16), kind="stable")]
+
+
+def _ends(owner: NDArray[np.int64], slices: int) -> tuple[list[int], list[int]]:
+    """Where the tokens of each slice begin and end; `owner` is ascending."""
+    ends = np.bincount(owner, minlength=slices).cumsum().tolist()
+    return [0, *ends[:-1]], ends
+
+
+def _read_rows(
+    readers: Sequence[SymbolReader],
+    starts: Sequence[int],
+    ends: Sequence[int],
+    rows: Rows,
+    row: NDArray[np.int64],
+    errors: dict[int, BitstreamError],
+) -> NDArray[np.int32]:
+    """Read symbols of each slice with the tables of some rows; zeros where it fails, or failed before."""
+    symbols = np.zeros(len(row), np.int32)
+    models = rows.models(row) if len(row) < RUNS * len(readers) else None
+    for number, (reader, start, end) in enumerate(zip(readers, starts, ends, strict=True)):
+        if start == end or number in errors:
+            continue
+        try:
+            if models is not None:
+                symbols[start:end] = reader.read_each(models[start:end])
+            else:
+                counts, some = _runs(row[start:end])
+                symbols[start:end] = reader.read_runs(counts, rows.models(some))
+        except BitstreamError as error:
+            errors[number] = error
+    return symbols
+
+
+def _runs(rows: NDArray[np.int64]) -> tuple[list[int], NDArray[np.int64]]:
+    """Of each run of equal numbers how many they are, and the number."""
+    last = np.append(np.flatnonzero(rows[1:] != rows[:-1]), len(rows) - 1)
+    return np.diff(last, prepend=-1).tolist(), rows[last]
 
 
 def sureness_of(level: int, number: int, weight: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -358,3 +417,4 @@ def _first(level: int) -> NDArray[np.int64]:
 
 CELLS = [_cells(side) for side in SIDE]
 FIRST = [_first(level) for level in range(LEVELS)]
+DIGITS = [side ** np.arange(DIMENSIONS)[::-1] for side in SIDE]

@@ -10,6 +10,9 @@ of a pass are known before the next begins and a pass is one array operation:
 
 Each level has a canvas: known tokens of this level and, enlarged, of the coarser ones; everything else is
 0. A window of 5x5 places, weighted by nearness, is summed around a token. It never looks at other slices.
+
+Slices are coded in lockstep: one below another on a tall grid, too far apart to see each other, they are as
+many array operations together as one alone.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +23,7 @@ from numpy.typing import NDArray
 
 from codec.config import LEVELS
 from codec.quadtree import CELLS, starts
-from codec.tokens import cell_at
+from codec.tokens import Known, cell_at
 
 PASSES = 5
 PATTERN = np.array([0, 4, 2, 4, 4, 3, 4, 3, 2, 4, 1, 4, 4, 3, 4, 3])  # of 4x4 places, again and again
@@ -31,6 +34,7 @@ WEIGHTS = np.array([NEARNESS[dy**2 + dx**2] for dy, dx in OFFSETS])
 MOST_WEIGHT = int(WEIGHTS.sum())  # 40
 FEW = 1024  # tokens whose windows are looked up in one array operation: more, and memory is the bottleneck
 MANY = 8192  # tokens that are worked on together, for the same reason
+MOST_PLACES = 1 << 18  # of the finest canvas of slices in lockstep: 2 MB
 
 Values = Callable[[int], NDArray[Any]]  # level of a canvas -> what tokens are there
 
@@ -70,6 +74,34 @@ def offsets(width: int) -> NDArray[np.int64]:
     return np.array([(dy + REACH) * width + dx + REACH for dy, dx in OFFSETS])
 
 
+class Stack(NamedTuple):
+    """Slices of pictures of one size, in lockstep.
+
+    Attributes:
+        slices: Which of those given.
+        known: Their tokens, one slice after another, as if of one tall picture.
+        of_token: Slice of each token, counted within the stack, int64 [M].
+    """
+
+    slices: slice
+    known: Known
+    of_token: NDArray[np.int64]
+
+
+def stacks(known: Sequence[Known]) -> Iterator[Stack]:
+    """Slices, at least one, all of one grid, as many together as their canvases allow."""
+    height, width = known[0].grid
+    apart = height + 2 * REACH + 1 & ~3  # at least 2 blocks between; passes repeat every 4
+    many = max(1, MOST_PLACES // (apart * width << 2 * (LEVELS - 1)))
+    for start in range(0, len(known), many):
+        some = known[start : start + many]
+        blocks = np.concatenate([one.blocks + number * apart * width for number, one in enumerate(some)])
+        level, book = (np.concatenate(column) for column in zip(*(one[2:] for one in some), strict=True))
+        tall = Known(((len(some) - 1) * apart + height, width), blocks, level, book)
+        of_token = np.repeat(np.arange(len(some)), [len(one.level) for one in some])
+        yield Stack(slice(start, start + many), tall, of_token)
+
+
 def stages(grid: tuple[int, int], blocks: NDArray[np.int64], level: NDArray[np.uint8]) -> Iterator[Stage]:
     """The tokens of a slice in coding order.
 
@@ -82,11 +114,11 @@ def stages(grid: tuple[int, int], blocks: NDArray[np.int64], level: NDArray[np.u
     row, col = cell_at(CELLS * blocks[before // CELLS] + (before & CELLS - 1), level, grid[1])
     key = passes(row, col).astype(np.uint8) + PASSES * level
     order = np.argsort(key, kind="stable")
-    ends = np.cumsum(np.bincount(key, minlength=LEVELS * PASSES)).tolist()
+    row, col = row[order], col[order]
+    ends = np.bincount(key, minlength=LEVELS * PASSES).cumsum().tolist()
     for number, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
         if start < end:
-            at = order[start:end]
-            yield Stage(at, *divmod(number, PASSES), row[at], col[at])
+            yield Stage(order[start:end], *divmod(number, PASSES), row[start:end], col[start:end])
 
 
 def _summed(
@@ -128,14 +160,16 @@ class Canvases:
         corner = stage.row * self._width[stage.level] + stage.col  # of the window
         seen = slice(None) if stage.level > self._first else EARLIER[:, stage.number]  # else the place holds 0
         places, weights = self._offsets[stage.level][seen], WEIGHTS[seen]
+        if len(corner) <= MANY:
+            return _summed(canvas, corner, places, weights)
         parts = range(0, len(corner), MANY)
         return np.concatenate([_summed(canvas, corner[start : start + MANY], places, weights) for start in parts])
 
     def put(self, stage: Stage, values: Values) -> None:
         """Enter the tokens of a stage, enlarged where the canvas is finer; values [m, ...] for each canvas."""
         for level, canvas in self._maps.items():
-            if level < stage.level:
-                continue
+            if level < stage.level or (level == stage.level and stage.number == PASSES - 1):
+                continue  # nobody looks there
             scale, width, entered = level - stage.level, self._width[level], values(level)
             place = ((stage.row << scale) + REACH) * width + (stage.col << scale) + REACH
             for dy in range(1 << scale):

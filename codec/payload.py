@@ -8,11 +8,13 @@ With tables, a payload has as many bytes as its symbols cost (`entropy.size_byte
 let the coder do with one less: so sizes follow from counting, and a rate can be met without coding.
 
 With the model `context` the indices come in another order, that of a `Context`.
+
+The slices of a picture are coded side by side, those by neighbours in lockstep (codec/neighbours.py).
 """
 
 import math
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ from codec import granularity_map
 from codec.config import LEVELS
 from codec.entropy import CONTEXT, LEAST_BITS, NEIGHBOURS, SymbolReader, SymbolWriter, Tables, size_bytes
 from codec.errors import BitstreamError
-from codec.quadtree import CELLS, collapse, expand, starts
+from codec.quadtree import collapse, expand
 from codec.tokens import Known, Part, known_of
 
 
@@ -43,51 +45,66 @@ class Context(Protocol):
         """
 
 
-def write_payload(
-    part: Part,
+def write_payloads(
+    parts: Sequence[Part],
     grid: tuple[int, int],
     book: NDArray[np.uint8],
     mixed: bool,
     entropy_model: str,
     tables: Tables,
     context: Context | None = None,
-) -> bytes:
-    """Blocks of a slice to bytes.
+) -> list[bytes]:
+    """The blocks of each slice of a picture to bytes.
 
     Args:
-        part: Blocks, levels and indices.
+        parts: Blocks, levels and indices.
         grid: (h, w) of the picture in blocks.
-        book: uint8, the book of each block.
+        book: uint8 [h*w], the book of each block.
         mixed: Whether granularity is sent; without it all tokens are coarse.
-        entropy_model: One of `entropy.MODELS`.
+        entropy_model: One of `entropy.WIRE`.
         tables: Probabilities of the indices.
         context: Those of the model `context`.
 
     Raises:
         BitstreamError: If the model is `context` and there is none.
     """
-    writer = SymbolWriter()
+    writers = [SymbolWriter() for _ in parts]
+    kinds = np.array([[len(part.blocks), *[0] * (granularity_map.KINDS - 1)] for part in parts])
     if mixed:
-        granularity_map.write(writer, expand(part.level))
+        kinds = np.stack([granularity_map.write(*pair) for pair in zip(writers, map(_quarters, parts), strict=True)])
+    known = [known_of(part.level, grid, part.blocks, book[part.blocks]) for part in parts]
+    index = [part.index for part in parts]
     if entropy_model == CONTEXT:
-        for at, weights in _needed(context).distributions(known_of(part.level, grid, part.blocks, book), part.index):
-            writer.write_rows(part.index[at], weights)
-        least = math.ceil(LEAST_BITS * len(part.level) / 8)  # readers refuse less, but luck may give it
-        return writer.getvalue().ljust(least, b"\0")
-    if entropy_model == NEIGHBOURS:
-        cost = tables.by_neighbours().write(writer, known_of(part.level, grid, part.blocks, book), part.index)
+        least = [_write_context(*each, _needed(context)) for each in zip(writers, known, index, strict=True)]
+    elif entropy_model == NEIGHBOURS:
+        cost = tables.by_neighbours().write(writers, known, index)
+        least = payload_bytes(kinds, cost, np.bool_(mixed)).tolist()
     else:
-        cost = _cost(part, book, entropy_model, tables)
-        for at, level, number in _groups(part.level, book):
-            writer.write(part.index[at], tables.model(entropy_model, level, number))
-    kinds = np.bincount(granularity_map.kinds_of(expand(part.level)), minlength=granularity_map.KINDS)
-    return writer.getvalue().ljust(int(payload_bytes(kinds, np.array(cost), np.bool_(mixed))), b"\0")
+        cost = np.array([_write_tabled(*each, entropy_model, tables) for each in zip(writers, known, index, strict=True)])
+        least = payload_bytes(kinds, cost, np.bool_(mixed)).tolist()
+    return [writer.getvalue().ljust(size, b"\0") for writer, size in zip(writers, least, strict=True)]
 
 
-def _cost(part: Part, book: NDArray[np.uint8], entropy_model: str, tables: Tables) -> int:
-    """Cost of the indices in units of 2^-16 bits."""
-    groups = _groups(part.level, book)
-    return sum(int(tables.cost(entropy_model, level, number)[part.index[at]].sum()) for at, level, number in groups)
+def _quarters(part: Part) -> NDArray[np.uint8]:
+    return expand(part.level)
+
+
+def _write_context(writer: SymbolWriter, known: Known, index: NDArray[np.int32], context: Context) -> int:
+    """Append the indices of a slice; returns the bytes that its payload must have."""
+    for at, weights in context.distributions(known, index):
+        writer.write_rows(index[at], weights)
+    return math.ceil(LEAST_BITS * len(index) / 8)  # readers refuse less, but luck may give it
+
+
+def _write_tabled(
+    writer: SymbolWriter, known: Known, index: NDArray[np.int32], entropy_model: str, tables: Tables
+) -> int:
+    """Append the indices of a slice; returns their cost in units of 2^-16 bits."""
+    cost = 0
+    for at, level, book in _groups(known):
+        writer.write(index[at], tables.model(entropy_model, level, book))
+        cost += int(tables.cost(entropy_model, level, book)[index[at]].sum())
+    return cost
 
 
 def payload_bytes(
@@ -107,37 +124,78 @@ def payload_bytes(
     return size_bytes(cost, symbols)
 
 
-def read_payload(
+class Begun(NamedTuple):
+    """A payload whose granularity is read, its indices not yet; of so many bytes."""
+
+    reader: SymbolReader
+    known: Known
+    entropy_model: str
+    size_bytes: int
+
+
+def begin(
     payload: bytes,
     grid: tuple[int, int],
     blocks: NDArray[np.int64],
     book: NDArray[np.uint8],
     mixed: bool,
     entropy_model: str,
-    tables: Tables,
-    context: Context | None = None,
-) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Inverse of `write_payload`, given the numbers and books of the blocks: level and index.
+) -> Begun:
+    """Read the granularity of a payload, given the numbers and books of the blocks.
 
     Raises:
-        BitstreamError: If no blocks have these bytes, or the model is `context` and there is none.
+        BitstreamError: If no blocks have these bytes.
     """
     reader = SymbolReader(payload)
     level = np.zeros(len(blocks), np.uint8)
     if mixed:
         level = collapse(granularity_map.read(reader, len(blocks)))
-    if entropy_model == NEIGHBOURS:
-        return level, tables.by_neighbours().read(reader, known_of(level, grid, blocks, book))
-    index = np.zeros(len(level), np.int32)
-    if entropy_model == CONTEXT:
-        if 8 * len(payload) < LEAST_BITS * len(level):
-            raise BitstreamError("payload", f"too short for {len(level)} tokens", len(payload))
-        for at, weights in _needed(context).distributions(known_of(level, grid, blocks, book), index):
-            index[at] = reader.read_rows(weights)
-        return level, index
-    for at, number, of_book in _groups(level, book):
-        index[at] = reader.read(len(at), tables.model(entropy_model, number, of_book))
-    return level, index
+    return Begun(reader, known_of(level, grid, blocks, book), entropy_model, len(payload))
+
+
+def read_indices(
+    begun: Sequence[Begun], tables: Tables, context: Context | None = None
+) -> list[NDArray[np.int32] | BitstreamError]:
+    """The indices of each payload, all of one grid, int32; in place of them an error, if no indices have these bytes.
+
+    With `begin` the inverse of `write_payloads`.
+    """
+    near = [one for one in begun if _is_near(one, tables)]
+    found = tables.by_neighbours().read([one.reader for one in near], [one.known for one in near]) if near else []
+    in_turn = iter(found)
+    return [next(in_turn) if _is_near(one, tables) else _read_alone(one, tables, context) for one in begun]
+
+
+def _is_near(begun: Begun, tables: Tables) -> bool:
+    return begun.entropy_model == NEIGHBOURS and tables.neighbours is not None
+
+
+def _read_alone(begun: Begun, tables: Tables, context: Context | None) -> NDArray[np.int32] | BitstreamError:
+    """The indices of a payload that is not read in lockstep with others."""
+    try:
+        if begun.entropy_model == CONTEXT:
+            return _read_context(begun, _needed(context))
+        if begun.entropy_model == NEIGHBOURS:
+            tables.by_neighbours()  # there are none, as it says
+        return _read_tabled(begun, tables)
+    except BitstreamError as error:
+        return error
+
+
+def _read_context(begun: Begun, context: Context) -> NDArray[np.int32]:
+    index = np.zeros(len(begun.known.level), np.int32)
+    if 8 * begun.size_bytes < LEAST_BITS * len(index):
+        raise BitstreamError("payload", f"too short for {len(index)} tokens", begun.size_bytes)
+    for at, weights in context.distributions(begun.known, index):
+        index[at] = begun.reader.read_rows(weights)
+    return index
+
+
+def _read_tabled(begun: Begun, tables: Tables) -> NDArray[np.int32]:
+    index = np.zeros(len(begun.known.level), np.int32)
+    for at, level, book in _groups(begun.known):
+        index[at] = begun.reader.read(len(at), tables.model(begun.entropy_model, level, book))
+    return index
 
 
 def declared_kinds(payload: bytes, blocks: int, mixed: bool) -> NDArray[np.int64]:
@@ -153,16 +211,16 @@ def declared_kinds(payload: bytes, blocks: int, mixed: bool) -> NDArray[np.int64
     return kinds
 
 
-def _groups(level: NDArray[np.uint8], book: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.int64], int, int]]:
+def _groups(known: Known) -> Iterator[tuple[NDArray[np.int64], int, int]]:
     """The tokens of one codebook after another: where they are, level, book. Empty groups are left out."""
-    coarse = np.flatnonzero(level == 0)
-    number = book[starts(level)[coarse] // CELLS] if len(coarse) < len(level) else book
-    for of_book in np.unique(number)[::-1]:
-        yield coarse[number == of_book], 0, int(of_book)
-    for finer in range(1, LEVELS):
-        at = np.flatnonzero(level == finer)
+    coarse = np.flatnonzero(known.level == 0)
+    book = known.book[coarse]
+    for number in np.unique(book)[::-1]:
+        yield coarse[book == number], 0, int(number)
+    for level in range(1, LEVELS):
+        at = np.flatnonzero(known.level == level)
         if len(at):
-            yield at, finer, 0
+            yield at, level, 0
 
 
 def _needed(context: Context | None) -> Context:

@@ -17,6 +17,7 @@ should the two ends compute other probabilities, the slice fails too.
 
 import struct
 from binascii import crc_hqx
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from codec import entropy, interleave
 from codec.books import book_of_block
 from codec.entropy import CONTEXT, Tables
 from codec.errors import BitstreamError
-from codec.payload import Context, read_payload, write_payload
+from codec.payload import Begun, Context, begin, read_indices, write_payloads
 from codec.tokens import CUTS, Books, Part
 
 MAX_SLICES = 255
@@ -111,27 +112,77 @@ def flags_size(start: bytes) -> int:
     return 1 + more + (book > 0)
 
 
-def encode_slice(part: Part, flags: Flags, place: Place, tables: Tables, context: Context | None = None) -> bytes:
-    """Blocks to the bytes of a slice.
+def encode_parts(
+    parts: Sequence[Part],
+    flags: Flags,
+    grid: tuple[int, int],
+    model_hash: bytes,
+    tables: Tables,
+    context: Context | None = None,
+) -> list[bytes]:
+    """The parts of a picture, each to the bytes of a slice.
 
     Args:
-        part: Blocks, levels, indices within their codebooks.
+        parts: Blocks, levels, indices within their codebooks; slice 0 first.
         flags: How to code them; of the same books.
-        place: Where the slice belongs.
+        grid: (h, w) of the picture in blocks.
+        model_hash: Digest of the weights, 4 bytes or more.
         tables: Probabilities of the indices.
         context: Those of the model `context`.
     """
-    book = book_of_block(place.grid, part.books)[part.blocks]
-    body = flags.pack() + write_payload(part, place.grid, book, flags.mixed, flags.entropy_model, tables, context)
-    return body + CHECKSUM.pack(place.checksum(body, _agreed(flags, part.index, context)))
+    head, book = flags.pack(), book_of_block(grid, flags.books)
+    payloads = write_payloads(parts, grid, book, flags.mixed, flags.entropy_model, tables, context)
+    slices = []
+    for number, (part, payload) in enumerate(zip(parts, payloads, strict=True)):
+        place, body = Place(number, len(parts), grid, model_hash), head + payload
+        slices.append(body + CHECKSUM.pack(place.checksum(body, _agreed(flags, part.index, context))))
+    return slices
+
+
+class Opened(NamedTuple):
+    """A slice whose granularity is read, its indices not yet."""
+
+    place: Place
+    body: bytes
+    checksum: int
+    flags: Flags
+    begun: Begun
+
+
+def decode_slices(
+    sent: Sequence[tuple[bytes, Place]], tables: Tables, context: Context | None = None
+) -> list[Part | BitstreamError]:
+    """The bytes of slices of pictures of one size, each to its blocks, levels and indices.
+
+    In place of a slice that is damaged, of another place, picture size, model or version, an error tells where.
+    """
+    opened = [_opened(data, place, tables) for data, place in sent]
+    whole = [one for one in opened if isinstance(one, Opened)]
+    read = iter(read_indices([one.begun for one in whole], tables, context))
+    return [_closed(one, next(read), context) if isinstance(one, Opened) else one for one in opened]
 
 
 def decode_slice(data: bytes, place: Place, tables: Tables, context: Context | None = None) -> Part:
-    """The bytes of a slice to its blocks, levels and indices.
+    """The same for one slice.
 
     Raises:
-        BitstreamError: If the slice is damaged, of another place, picture size, model or version.
+        BitstreamError: If it is damaged, of another place, picture size, model or version.
     """
+    (found,) = decode_slices([(data, place)], tables, context)
+    if isinstance(found, BitstreamError):
+        raise found
+    return found
+
+
+def _opened(data: bytes, place: Place, tables: Tables) -> Opened | BitstreamError:
+    """A slice up to its indices, if it is whole."""
+    try:
+        return _open(data, place, tables)
+    except BitstreamError as error:
+        return error
+
+
+def _open(data: bytes, place: Place, tables: Tables) -> Opened:
     body, checksum = _split(data, place)
     head = flags_size(body)
     if body[0] & 3 != entropy.WIRE[CONTEXT]:
@@ -142,14 +193,28 @@ def decode_slice(data: bytes, place: Place, tables: Tables, context: Context | N
     blocks = interleave.partition(place.grid, place.count, flags.interleave)[place.index]
     book = book_of_block(place.grid, flags.books)[blocks]
     try:
-        level, index = read_payload(
-            payload, place.grid, blocks, book, flags.mixed, flags.entropy_model, tables, context
-        )
+        begun = begin(payload, place.grid, blocks, book, flags.mixed, flags.entropy_model)
     except BitstreamError as error:
-        raise BitstreamError(f"{place}, offset {head}, {error.args[0]}", *error.args[1:]) from error
+        raise _placed(error, place, head) from error
+    return Opened(place, body, checksum, flags, begun)
+
+
+def _closed(opened: Opened, index: NDArray[np.int32] | BitstreamError, context: Context | None) -> Part | BitstreamError:
+    """The blocks of a slice with their indices, if these could be read and are those that were sent."""
+    place, body, checksum, flags, begun = opened
+    if isinstance(index, BitstreamError):
+        return _placed(index, place, flags_size(body))
     if flags.entropy_model == CONTEXT:
-        _check(place, body, checksum, _agreed(flags, index, context))
-    return Part(blocks, level, index, flags.books)
+        try:
+            _check(place, body, checksum, _agreed(flags, index, context))
+        except BitstreamError as error:
+            return error
+    return Part(begun.known.blocks, begun.known.level, index, flags.books)
+
+
+def _placed(error: BitstreamError, place: Place, offset: int) -> BitstreamError:
+    """An error of a payload that begins there, with the place said."""
+    return BitstreamError(f"{place}, offset {offset}, {error.args[0]}", *error.args[1:])
 
 
 def _agreed(flags: Flags, index: NDArray[np.int32], context: Context | None) -> bytes:

@@ -244,6 +244,8 @@ def known_of(
     level: NDArray[np.uint8], grid: tuple[int, int], blocks: NDArray[np.int64], book: NDArray[np.uint8]
 ) -> Known:
     """What is known of blocks of a picture, given their levels and the book of each block."""
+    if len(level) == len(blocks):  # all coarse
+        return Known(grid, blocks, level, book)
     return Known(grid, blocks, level, np.where(level == 0, book[starts(level) // CELLS], 0).astype(np.uint8))
 
 

@@ -14,6 +14,7 @@ from codec.entropy import (
     Tables,
     categorical,
     quantize,
+    spans,
     size_bytes,
     uniform,
 )
@@ -166,9 +167,9 @@ def test_symbols_of_many_models_in_one_call_give_the_bytes_of_one_by_one(bits: i
     for symbol, row in zip(symbols, which, strict=True):
         one_by_one.write(int(symbol), categorical(rows[row]))
     below = [np.concatenate([[0], row.cumsum()]).astype(np.int32) for row in rows]
-    spans = [
+    sums = [
         (len(rows[row]), below[row][symbol], below[row][symbol + 1], below[row][-1])
         for symbol, row in zip(symbols, which, strict=True)
     ]
-    together.write_spans(symbols, *np.array(spans, np.int32).T)
+    together.write_spans(*spans(symbols, *np.array(sums, np.int32).T))
     assert together.getvalue() == one_by_one.getvalue()
