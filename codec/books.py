@@ -36,10 +36,13 @@ def rank_of_block(grid: tuple[int, int]) -> NDArray[np.int64]:
     return rank
 
 
+@lru_cache(maxsize=64)
 def book_of_block(grid: tuple[int, int], books: Books) -> NDArray[np.uint8]:
     """Book of each block, uint8 [h*w]: what its coarse token belongs to, or would."""
     larger = rank_of_block(grid) < blocks_before(books.cut, grid[0] * grid[1])
-    return (books.book - larger).astype(np.uint8)
+    book = (books.book - larger).astype(np.uint8)
+    book.flags.writeable = False  # shared by all callers
+    return book
 
 
 def book_of(tokens: Tokens) -> NDArray[np.uint8]:

@@ -165,7 +165,7 @@ class NeighbourSizes:
         of_slice = self._slice_of_block[within[0]]
         quarter = within[1] if level else 4 * row * width + 2 * col
         number = passes(row, col)
-        order = np.argsort(number.astype(np.uint8), kind="stable")
+        order = np.argsort(number, kind="stable")
         across, plane = self._canvas(level)
         count = max(1, MOST_PLACES // plane)
         for first in range(0, self._slices, count):

@@ -219,8 +219,8 @@ class NeighbourTables:
                 order = _by_slice(owner, classes[mine])
                 starts, ends = _ends(owner, len(readers))
                 index[at[order]] = _read_rows(readers, starts, ends, rows, row[order], errors)
-        each = np.split(index, _ends(stack.of_token, len(readers))[0][1:])
-        return [errors.get(number, one) for number, one in enumerate(each)]
+        each = enumerate(zip(*_ends(stack.of_token, len(readers)), strict=True))
+        return [errors.get(number, index[start:end]) for number, (start, end) in each]
 
     def costs(
         self,
@@ -288,7 +288,7 @@ def classes_of(level: int, number: NDArray[np.int64] | int, sums: NDArray[np.int
 def _by_book(book: NDArray[np.uint8]) -> list[tuple[int, Any]]:
     """The codebooks of tokens, the smaller first, and which tokens are of each."""
     if not len(book) or not (book != book[0]).any():
-        return [(int(one), slice(None)) for one in book[:1]]
+        return [(int(book[0]), slice(None))] if len(book) else []
     return [(int(one), book == one) for one in np.unique(book)[::-1]]
 
 

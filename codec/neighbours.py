@@ -26,7 +26,7 @@ from codec.quadtree import CELLS, starts
 from codec.tokens import Known, cell_at
 
 PASSES = 5
-PATTERN = np.array([0, 4, 2, 4, 4, 3, 4, 3, 2, 4, 1, 4, 4, 3, 4, 3])  # of 4x4 places, again and again
+PATTERN = np.array([0, 4, 2, 4, 4, 3, 4, 3, 2, 4, 1, 4, 4, 3, 4, 3], np.uint8)  # of 4x4 places, again and again
 REACH = 2  # of the window, in places
 NEARNESS = {1: 4, 2: 2, 4: 1, 5: 1, 8: 1}  # weight for each squared distance
 OFFSETS = [(dy, dx) for dy in range(-REACH, REACH + 1) for dx in range(-REACH, REACH + 1) if dy or dx]
@@ -49,13 +49,13 @@ class Stage(NamedTuple):
     col: NDArray[np.int64]
 
 
-def passes(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pass of each place, int64 [n].
+def passes(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Pass of each place, uint8 [n].
 
     >>> passes(np.array([0, 2, 0, 1, 0]), np.array([0, 2, 2, 1, 1])).tolist()
     [0, 1, 2, 3, 4]
     """
-    found: NDArray[np.int64] = PATTERN[(row & 3) << 2 | col & 3]
+    found: NDArray[np.uint8] = PATTERN.take((row & 3) << 2 | col & 3)
     return found
 
 
@@ -96,9 +96,9 @@ def stacks(known: Sequence[Known]) -> Iterator[Stack]:
     for start in range(0, len(known), many):
         some = known[start : start + many]
         blocks = np.concatenate([one.blocks + number * apart * width for number, one in enumerate(some)])
-        level, book = (np.concatenate(column) for column in zip(*(one[2:] for one in some), strict=True))
+        level, book = np.concatenate([one.level for one in some]), np.concatenate([one.book for one in some])
         tall = Known(((len(some) - 1) * apart + height, width), blocks, level, book)
-        of_token = np.repeat(np.arange(len(some)), [len(one.level) for one in some])
+        of_token = np.arange(len(some)).repeat([len(one.level) for one in some])
         yield Stack(slice(start, start + many), tall, of_token)
 
 
@@ -110,9 +110,12 @@ def stages(grid: tuple[int, int], blocks: NDArray[np.int64], level: NDArray[np.u
         blocks: int64, ascending raster numbers of the slice's blocks.
         level: uint8 [M], quad-trees of these blocks one after another.
     """
-    before = starts(level)
-    row, col = cell_at(CELLS * blocks[before // CELLS] + (before & CELLS - 1), level, grid[1])
-    key = passes(row, col).astype(np.uint8) + PASSES * level
+    if len(level) == len(blocks):  # all coarse
+        row, col = np.divmod(blocks, grid[1])
+    else:
+        before = starts(level)
+        row, col = cell_at(CELLS * blocks[before // CELLS] + (before & CELLS - 1), level, grid[1])
+    key = passes(row, col) + PASSES * level
     order = np.argsort(key, kind="stable")
     row, col = row[order], col[order]
     ends = np.bincount(key, minlength=LEVELS * PASSES).cumsum().tolist()
@@ -171,7 +174,7 @@ class Canvases:
             if level < stage.level or (level == stage.level and stage.number == PASSES - 1):
                 continue  # nobody looks there
             scale, width, entered = level - stage.level, self._width[level], values(level)
-            place = ((stage.row << scale) + REACH) * width + (stage.col << scale) + REACH
-            for dy in range(1 << scale):
-                for dx in range(1 << scale):
-                    canvas[place + (dy * width + dx)] = entered
+            corner = stage.row * (width << scale) + (stage.col << scale)
+            for dy in range(REACH, REACH + (1 << scale)):
+                for dx in range(REACH, REACH + (1 << scale)):
+                    canvas[corner + (dy * width + dx)] = entered

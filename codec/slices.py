@@ -33,6 +33,7 @@ from codec.tokens import CUTS, Books, Part
 
 MAX_SLICES = 255
 MORE = 15  # in place of a book: no K has so many
+ENTROPY_MODELS = {number: name for name, number in entropy.WIRE.items()}
 PLACE = struct.Struct(">BBHH4s")  # index, count, h, w, start of the model hash
 CHECKSUM = struct.Struct(">H")
 
@@ -95,9 +96,8 @@ class Flags(NamedTuple):
                 raise BitstreamError(f"{where}, offset {offset}, flags", rule, data[:2].hex())
         if book and cut >= CUTS:
             raise BitstreamError(f"{where}, offset {offset + len(data) - 2}, cut", f"must be below {CUTS}", cut)
-        names = {number: name for name, number in entropy.WIRE.items()}
         books = Books(book, cut if book else 0)
-        return cls(names[byte & 3], bool(byte >> 2 & 1), interleave.METHODS[method], books)
+        return cls(ENTROPY_MODELS[byte & 3], bool(byte >> 2 & 1), interleave.METHODS[method], books)
 
 
 def needs_more(method: str) -> bool:

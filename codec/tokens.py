@@ -255,27 +255,24 @@ def merge(grid: tuple[int, int], parts: Sequence[Part]) -> Tokens:
     Raises:
         ValueError: If the parts are of different codebooks: no picture has such parts.
     """
-    missing = np.ones(grid[0] * grid[1], np.bool_)
-    block, level, index = [], [], []
     books = {part.books for part in parts} or {FULL}
     if len(books) > 1:
         raise ValueError(f"parts must be of the same codebooks, got {sorted(books)}")
-    for part in parts:
-        of_token = part.blocks[starts(part.level) // CELLS]
-        fresh = missing[of_token]
-        block.append(of_token[fresh])
-        level.append(part.level[fresh])
-        index.append(part.index[fresh])
-        missing[part.blocks] = False
-    lost = np.flatnonzero(missing)
-    order = np.argsort(np.concatenate([*block, lost]), kind="stable")
-    return Tokens(
-        grid,
-        np.concatenate([*level, np.zeros(len(lost), np.uint8)])[order],
-        np.concatenate([*index, np.zeros(len(lost), np.int32)])[order],
-        order < len(order) - len(lost),
-        books.pop(),
-    )
+    count = grid[0] * grid[1]
+    unknown = Part(np.arange(count), np.zeros(count, np.uint8), np.zeros(count, np.int32))
+    every = (*parts, unknown)
+    blocks, level, index = (np.concatenate(column) for column in zip(*map(_arrays, every), strict=True))
+    first = np.empty(count, np.int64)
+    first[blocks[::-1]] = np.arange(len(blocks))[::-1]  # of those that write to one place the last stays
+    number = starts(level) // CELLS  # of the block of each token, as they come
+    fresh = np.flatnonzero(first[blocks[number]] == number)
+    order = fresh[np.argsort(blocks[number[fresh]], kind="stable")]
+    known = number[order] < len(blocks) - count
+    return Tokens(grid, level[order], index[order], known, books.pop())
+
+
+def _arrays(part: Part) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int32]]:
+    return part.blocks, part.level, part.index
 
 
 def with_lost_blocks(tokens: Tokens, lost: NDArray[np.bool_]) -> Tokens:
