@@ -110,7 +110,7 @@ class Film:
     def encode(cls, codec: Codec, pictures: NDArray[np.uint8], bpp: float | None, packets: int) -> "Film":
         """All frames at one rate, cut into so many slices each."""
         tokens = codec.encode_batch(pictures, bpp=bpp, packing=Packing(packets, file=False))
-        return cls(pictures, tokens, [codec.to_slices(frame, packets) for frame in tokens])
+        return cls(pictures, tokens, codec.to_slices_batch(tokens, packets))
 
     @property
     def bpp(self) -> float:
@@ -142,8 +142,8 @@ class Film:
         """The frames after each packet was lost with probability `loss`; a higher one loses a superset."""
         count = len(self.slices[0])
         kept = np.random.default_rng(seed).random((len(self.slices), count)) >= loss
-        pairs = zip(self.slices, kept, self.tokens, strict=True)
-        return [codec.from_slices(t.grid, [part for part in parts if row[part.index]])[0] for parts, row, t in pairs]
+        arrived = [[part for part in parts if row[part.index]] for parts, row in zip(self.slices, kept, strict=True)]
+        return [tokens for tokens, _ in codec.from_slices_batch(self.tokens[0].grid, arrived)]
 
     def _judged(
         self, codec: Codec, filled: Sequence[Concealed], clean: list[dict[str, float]], judge: Judge

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from codec import checkpoint
-from codec.bitstream import TokenSlice, assemble, encode_slices
+from codec.bitstream import TokenSlice, assemble_pictures, encode_pictures
 from codec.codebook import CODEWORDS, HISTOGRAM, SubCodebook, smaller_sizes, split_books, with_coarse_books
 from codec.conceal import Concealer
 from codec.conceal_own import conceal_by_path, is_path
@@ -213,13 +213,23 @@ class Codec:
         interleave: str = "low_discrepancy",
         entropy_model: str = "static",
     ) -> list[TokenSlice]:
-        """Tokens to `count` slices of bytes, each decodable alone.
+        """Tokens to `count` slices of bytes, each decodable alone; see `to_slices_batch`."""
+        return self.to_slices_batch([tokens], count, interleave, entropy_model)[0]
+
+    def to_slices_batch(
+        self,
+        pictures: Sequence[Tokens],
+        count: int = 1,
+        interleave: str = "low_discrepancy",
+        entropy_model: str = "static",
+    ) -> list[list[TokenSlice]]:
+        """Tokens of pictures of one size to `count` slices of bytes each, each decodable alone.
 
         With the model `context`, should it not pay, the slices say `static`: so none of the sizes that were
         counted for `static` is exceeded (codec/rate.py).
 
         Args:
-            tokens: All known.
+            pictures: All known.
             count: 1 to 255, at most one for each block.
             interleave: One of `interleave.METHODS`.
             entropy_model: One of `entropy.MODELS`.
@@ -229,13 +239,21 @@ class Codec:
         """
         models = ("static", CONTEXT) if entropy_model == CONTEXT else (entropy_model,)
         ways = [
-            encode_slices(tokens, count, interleave, name, self.tables, self.hash, self._context) for name in models
+            encode_pictures(pictures, count, interleave, name, self.tables, self.hash, self._context) for name in models
         ]
-        return min(ways, key=lambda slices: sum(len(piece.data) for piece in slices))
+        return [
+            min(way, key=lambda slices: sum(len(piece.data) for piece in slices)) for way in zip(*ways, strict=True)
+        ]
 
     def from_slices(self, grid: tuple[int, int], slices: Sequence[TokenSlice]) -> tuple[Tokens, int]:
         """The slices that arrived to tokens with holes, and the number of slices found damaged."""
-        return assemble(grid, slices, self.tables, self.hash, self._context)
+        return self.from_slices_batch(grid, [slices])[0]
+
+    def from_slices_batch(
+        self, grid: tuple[int, int], pictures: Sequence[Sequence[TokenSlice]]
+    ) -> list[tuple[Tokens, int]]:
+        """The same for pictures of one size."""
+        return assemble_pictures(grid, pictures, self.tables, self.hash, self._context)
 
     def conceal(self, tokens: Sequence[Tokens], method: str = "expected", temporal: bool = False) -> list[Concealed]:
         """Fill holes.

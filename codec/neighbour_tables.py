@@ -196,18 +196,14 @@ class NeighbourTables:
                 writer.write_spans(symbols[start:end], models[start:end])
         return np.bincount(owner, cost, len(writers)).astype(np.int64)  # exact below 2^53
 
-    def read(
-        self, readers: Sequence[SymbolReader], known: Sequence[Known]
-    ) -> list[NDArray[np.int32] | BitstreamError]:
+    def read(self, readers: Sequence[SymbolReader], known: Sequence[Known]) -> list[NDArray[np.int32] | BitstreamError]:
         """Inverse of `write`: the indices of each slice, or an error if none have these bytes."""
         found: list[NDArray[np.int32] | BitstreamError] = []
         for stack in stacks(known):
             found += self._read_stack(readers[stack.slices], stack)
         return found
 
-    def _read_stack(
-        self, readers: Sequence[SymbolReader], stack: Stack
-    ) -> list[NDArray[np.int32] | BitstreamError]:
+    def _read_stack(self, readers: Sequence[SymbolReader], stack: Stack) -> list[NDArray[np.int32] | BitstreamError]:
         """The indices of slices in lockstep, or errors."""
         index, errors = np.zeros(len(stack.of_token), np.int32), dict[int, BitstreamError]()
         for stage, sums in self.turns(stack.known, index):

@@ -9,7 +9,7 @@ let the coder do with one less: so sizes follow from counting, and a rate can be
 
 With the model `context` the indices come in another order, that of a `Context`.
 
-The slices of a picture are coded side by side, those by neighbours in lockstep (codec/neighbours.py).
+Slices are coded side by side, those by neighbours in lockstep (codec/neighbours.py).
 """
 
 import math
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec import granularity_map
+from codec.books import book_of_block
 from codec.config import LEVELS
 from codec.entropy import CONTEXT, LEAST_BITS, NEIGHBOURS, SymbolReader, SymbolWriter, Tables, size_bytes
 from codec.errors import BitstreamError
@@ -48,19 +49,17 @@ class Context(Protocol):
 def write_payloads(
     parts: Sequence[Part],
     grid: tuple[int, int],
-    book: NDArray[np.uint8],
-    mixed: bool,
+    mixed: Sequence[bool],
     entropy_model: str,
     tables: Tables,
     context: Context | None = None,
 ) -> list[bytes]:
-    """The blocks of each slice of a picture to bytes.
+    """The blocks of each slice, of pictures of one size, to bytes.
 
     Args:
         parts: Blocks, levels and indices.
-        grid: (h, w) of the picture in blocks.
-        book: uint8 [h*w], the book of each block.
-        mixed: Whether granularity is sent; without it all tokens are coarse.
+        grid: (h, w) of the pictures in blocks.
+        mixed: Of each, whether granularity is sent; without it all tokens are coarse.
         entropy_model: One of `entropy.WIRE`.
         tables: Probabilities of the indices.
         context: Those of the model `context`.
@@ -69,24 +68,31 @@ def write_payloads(
         BitstreamError: If the model is `context` and there is none.
     """
     writers = [SymbolWriter() for _ in parts]
-    kinds = np.array([[len(part.blocks), *[0] * (granularity_map.KINDS - 1)] for part in parts])
-    if mixed:
-        kinds = np.stack([granularity_map.write(*pair) for pair in zip(writers, map(_quarters, parts), strict=True)])
-    known = [known_of(part.level, grid, part.blocks, book[part.blocks]) for part in parts]
+    kinds = np.stack([_write_kinds(*each) for each in zip(writers, parts, mixed, strict=True)])
+    known = [known_of(part.level, grid, part.blocks, book_of_block(grid, part.books)[part.blocks]) for part in parts]
     index = [part.index for part in parts]
     if entropy_model == CONTEXT:
         least = [_write_context(*each, _needed(context)) for each in zip(writers, known, index, strict=True)]
     elif entropy_model == NEIGHBOURS:
         cost = tables.by_neighbours().write(writers, known, index)
-        least = payload_bytes(kinds, cost, np.bool_(mixed)).tolist()
+        least = payload_bytes(kinds, cost, np.array(mixed)).tolist()
     else:
-        cost = np.array([_write_tabled(*each, entropy_model, tables) for each in zip(writers, known, index, strict=True)])
-        least = payload_bytes(kinds, cost, np.bool_(mixed)).tolist()
+        cost = np.array(
+            [_write_tabled(*each, entropy_model, tables) for each in zip(writers, known, index, strict=True)]
+        )
+        least = payload_bytes(kinds, cost, np.array(mixed)).tolist()
     return [writer.getvalue().ljust(size, b"\0") for writer, size in zip(writers, least, strict=True)]
 
 
-def _quarters(part: Part) -> NDArray[np.uint8]:
-    return expand(part.level)
+def _write_kinds(writer: SymbolWriter, part: Part, mixed: bool) -> NDArray[np.int64]:
+    """Append the granularity of a slice, if it is sent; returns the blocks of each kind, int64 [6]."""
+    return granularity_map.write(writer, expand(part.level)) if mixed else _all_coarse(len(part.blocks))
+
+
+def _all_coarse(blocks: int) -> NDArray[np.int64]:
+    kinds = np.zeros(granularity_map.KINDS, np.int64)
+    kinds[0] = blocks
+    return kinds
 
 
 def _write_context(writer: SymbolWriter, known: Known, index: NDArray[np.int32], context: Context) -> int:
@@ -206,9 +212,7 @@ def declared_kinds(payload: bytes, blocks: int, mixed: bool) -> NDArray[np.int64
     """
     if mixed:
         return granularity_map.read_counts(SymbolReader(payload), blocks)
-    kinds = np.zeros(granularity_map.KINDS, np.int64)
-    kinds[0] = blocks
-    return kinds
+    return _all_coarse(blocks)
 
 
 def _groups(known: Known) -> Iterator[tuple[NDArray[np.int64], int, int]]:

@@ -114,28 +114,26 @@ def flags_size(start: bytes) -> int:
 
 def encode_parts(
     parts: Sequence[Part],
-    flags: Flags,
-    grid: tuple[int, int],
-    model_hash: bytes,
+    flags: Sequence[Flags],
+    places: Sequence[Place],
     tables: Tables,
     context: Context | None = None,
 ) -> list[bytes]:
-    """The parts of a picture, each to the bytes of a slice.
+    """Parts of pictures of one size, each to the bytes of a slice.
 
     Args:
-        parts: Blocks, levels, indices within their codebooks; slice 0 first.
-        flags: How to code them; of the same books.
-        grid: (h, w) of the picture in blocks.
-        model_hash: Digest of the weights, 4 bytes or more.
+        parts: Blocks, levels, indices within their codebooks; at least one.
+        flags: How to code each; of the same books, and of one entropy model.
+        places: Where each belongs.
         tables: Probabilities of the indices.
         context: Those of the model `context`.
     """
-    head, book = flags.pack(), book_of_block(grid, flags.books)
-    payloads = write_payloads(parts, grid, book, flags.mixed, flags.entropy_model, tables, context)
+    mixed = [one.mixed for one in flags]
+    payloads = write_payloads(parts, places[0].grid, mixed, flags[0].entropy_model, tables, context)
     slices = []
-    for number, (part, payload) in enumerate(zip(parts, payloads, strict=True)):
-        place, body = Place(number, len(parts), grid, model_hash), head + payload
-        slices.append(body + CHECKSUM.pack(place.checksum(body, _agreed(flags, part.index, context))))
+    for part, one, place, payload in zip(parts, flags, places, payloads, strict=True):
+        body = one.pack() + payload
+        slices.append(body + CHECKSUM.pack(place.checksum(body, _agreed(one, part.index, context))))
     return slices
 
 
@@ -199,7 +197,9 @@ def _open(data: bytes, place: Place, tables: Tables) -> Opened:
     return Opened(place, body, checksum, flags, begun)
 
 
-def _closed(opened: Opened, index: NDArray[np.int32] | BitstreamError, context: Context | None) -> Part | BitstreamError:
+def _closed(
+    opened: Opened, index: NDArray[np.int32] | BitstreamError, context: Context | None
+) -> Part | BitstreamError:
     """The blocks of a slice with their indices, if these could be read and are those that were sent."""
     place, body, checksum, flags, begun = opened
     if isinstance(index, BitstreamError):

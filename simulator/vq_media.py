@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -33,7 +33,7 @@ from simulator.media import DecodedFrame, EncodedFrame, Slice
 
 T = TypeVar("T")
 
-BATCH = 16  # frames a GPU takes at once; a CPU takes one a thread
+BATCH = 16  # frames whose slices are read at once, and that a GPU takes; a CPU takes one a thread
 
 Measure = Callable[[NDArray[np.uint8], NDArray[np.uint8]], dict[str, NDArray[np.float64]]]
 
@@ -103,7 +103,8 @@ class VqMedia:
             tokens = self._codec.encode_batch(
                 frames[list(batch)], self._ratios, rates, self._codebook, packing, self._refinement
             )
-            return [(t, self._codec.to_slices(t, slices, interleave, self._entropy)) for t in tokens]
+            coded = self._codec.to_slices_batch(tokens, slices, interleave, self._entropy)
+            return list(zip(tokens, coded, strict=True))
 
         try:
             coded = self._side_by_side(make, range(len(frames)))
@@ -137,12 +138,12 @@ class VqMedia:
             if method not in METHODS and not is_path(method):
                 raise MediaError("concealment.method", "unknown", method, f"Available: {', '.join(METHODS)}")
 
-        def make(batch: Sequence[Sequence[Slice]]) -> list[dict[str, DecodedFrame]]:
+        def make(batch: Sequence[_Arrived]) -> list[dict[str, DecodedFrame]]:
             padded = [*batch, *[batch[-1]] * (self._batch - len(batch))]
             made = self._decode_batch(padded, size, methods)
             return [{method: made[method][row] for method in methods} for row in range(len(batch))]
 
-        frames = self._side_by_side(make, received)
+        frames = self._side_by_side(make, self._arrived(received, size))
         return {method: [frame[method] for frame in frames] for method in methods}
 
     def _side_by_side(self, work: Callable[[Any], list[T]], items: Any) -> list[T]:
@@ -152,9 +153,8 @@ class VqMedia:
         return [made for part in done for made in part]
 
     def _decode_batch(
-        self, received: Sequence[Sequence[Slice]], size: tuple[int, int], methods: Sequence[str]
+        self, arrived: Sequence["_Arrived"], size: tuple[int, int], methods: Sequence[str]
     ) -> dict[str, list[DecodedFrame]]:
-        arrived = self._arrived(received, size)
         made: dict[str, list[DecodedFrame]] = {}
         for method in sorted(methods, key=_rank):  # neighbours in METHODS feed a network the same
             try:
@@ -189,23 +189,28 @@ class VqMedia:
         ]
 
     def _arrived(self, received: Sequence[Sequence[Slice]], size: tuple[int, int]) -> list["_Arrived"]:
+        """What is left of each frame; many are read at once, each thread its own."""
         grid = (-(-size[0] // BLOCK), -(-size[1] // BLOCK))
-        pairs = [(slices, *self._from_slices(grid, slices)) for slices in received]
-        return [
-            _Arrived(tokens, corrupt, _tokens(slices) - int(tokens.known.sum())) for slices, tokens, corrupt in pairs
-        ]
+        some = [received[start : start + BATCH] for start in range(0, len(received), BATCH)]
+        return [one for part in threads().map(partial(self._arrived_together, grid=grid), some) for one in part]
 
-    def _from_slices(self, grid: tuple[int, int], slices: Sequence[Slice]) -> tuple[Tokens, int]:
-        """Tokens with holes, where slices are missing or damaged and where tokens were erased; damaged slices."""
-        tokens, corrupt = self._codec.from_slices(grid, _token_slices(slices))
+    def _arrived_together(self, received: Sequence[Sequence[Slice]], grid: tuple[int, int]) -> list["_Arrived"]:
+        found = self._codec.from_slices_batch(grid, [_token_slices(slices) for slices in received])
+        arrived = []
+        for slices, (tokens, corrupt) in zip(received, found, strict=True):
+            left = self._without_erased(tokens, slices)
+            arrived.append(_Arrived(left, corrupt, _tokens(slices) - int(left.known.sum())))
+        return arrived
+
+    def _without_erased(self, tokens: Tokens, slices: Sequence[Slice]) -> Tokens:
+        """Tokens of slices with holes also where tokens were erased."""
         gone: list[int] = []
         for part in slices:
             if part.erased:  # alone, a slice shows which of all tokens are its own
-                alone, _ = self._codec.from_slices(grid, _token_slices([part]))
+                alone, _ = self._codec.from_slices(tokens.grid, _token_slices([part]))
                 own = alone.start[alone.known]
                 gone += own[list(part.erased)].tolist() if len(own) else []
-        kept = tokens.known & ~np.isin(tokens.start, gone)
-        return replace(tokens, known=kept), corrupt
+        return replace(tokens, known=tokens.known & ~np.isin(tokens.start, gone)) if gone else tokens
 
     def count_correct(self, sent: EncodedFrame, decoded: DecodedFrame) -> int:
         """Of the missing tokens, those guessed exactly; see `MediaCodec.count_correct`."""

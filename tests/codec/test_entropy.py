@@ -14,8 +14,8 @@ from codec.entropy import (
     Tables,
     categorical,
     quantize,
-    spans,
     size_bytes,
+    spans,
     uniform,
 )
 from codec.errors import BitstreamError, CheckpointError
