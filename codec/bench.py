@@ -30,10 +30,11 @@ class Task:
     """What is timed.
 
     Attributes:
-        verb: "encode" (all coarse), "decode" (nothing lost) or "conceal" (a fifth of the blocks lost, `expected`).
+        verb: "encode" (all coarse), "decode" (nothing lost), "conceal" (a fifth of the blocks lost, `expected`);
+            "to_slices" and "from_slices" (four a picture, `static`).
         size: (H, W) in pixels.
         count: Pictures at once.
-        level: Granularity of all tokens of `decode`: 0 coarse, 2 fine.
+        level: Granularity of all tokens but those of `encode`: 0 coarse, 2 fine.
     """
 
     verb: str
@@ -54,7 +55,7 @@ class Options:
 
 
 TASKS = (
-    *(Task(verb, (256, 256), 16) for verb in ("encode", "decode", "conceal")),
+    *(Task(verb, (256, 256), 16) for verb in ("encode", "decode", "conceal", "to_slices", "from_slices")),
     *(Task(verb, (512, 768)) for verb in ("encode", "decode")),
     *(Task("decode", (1080, 1920), level=level) for level in (0, 2)),
 )
@@ -114,6 +115,11 @@ def prepare(codec: Codec, task: Task) -> Callable[[], object]:
         frames = np.stack([picture(task.size, seed) for seed in range(task.count)])
         return lambda: codec.encode_batch(frames)
     sent = [any_tokens(task.size, task.level, codec.config.codes, seed) for seed in range(task.count)]
+    if task.verb == "to_slices":
+        return lambda: codec.to_slices_batch(sent, 4)
+    if task.verb == "from_slices":
+        slices = codec.to_slices_batch(sent, 4)
+        return lambda: codec.from_slices_batch(sent[0].grid, slices)
     if task.verb == "decode":
         filled = codec.conceal(sent, "zero")
         return lambda: codec.decode(filled, task.size)

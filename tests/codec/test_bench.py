@@ -19,7 +19,7 @@ def weights(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("verb", ["encode", "decode", "conceal"])
+@pytest.mark.parametrize("verb", ["encode", "decode", "conceal", "to_slices", "from_slices"])
 def test_a_task_says_what_it_costs(weights: Path, verb: str) -> None:
     row = bench.measure(Task(verb, (48, 70), 2), Options(weights, precision="bf16", repeats=1))
     assert row["ms"] > 0 and row["cpu_ms"] > 0 and row["precision"] == "bf16"

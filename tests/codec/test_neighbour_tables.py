@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codec import neighbour_sizes, neighbour_tables, neighbours
-from codec.bitstream import assemble, encode_slices, read_vqs, write_vqs
+from codec.bitstream import assemble, assemble_pictures, encode_pictures, encode_slices, read_vqs, write_vqs
 from codec.books import book_of_block
 from codec.entropy import LEAST_BITS, SymbolReader
 from codec.errors import BitstreamError, CheckpointError
@@ -23,16 +23,18 @@ from codec.interleave import METHODS, partition
 from codec.neighbour_sizes import NeighbourSizes
 from codec.neighbour_tables import POWERS, NeighbourTables, classes_of, weights_of
 from codec.neighbours import EARLIER, NEARNESS, OFFSETS, Canvases, Stage, passes, stages
-from codec.slices import Flags, flags_size
-from codec.tokens import Books, Tokens, known_of, quarters_of, select, to_dense
+from codec.slices import Flags, Place, decode_slice, flags_size
+from codec.tokens import FULL, Books, Tokens, known_of, quarters_of, select, to_dense
 from tests.codec.made import (
     CODES,
     HASH,
     NEAR,
     TABLES,
     any_tokens,
+    grids,
     neighbour_weights,
     random_tokens,
+    shares,
     skewed_tables,
     with_neighbours,
 )
@@ -82,6 +84,48 @@ def test_tokens_coded_some_at_a_time_give_the_same_bytes(few: int, monkeypatch: 
     monkeypatch.setattr(neighbours, "FEW", few)
     assert encode_slices(tokens, 2, "low_discrepancy", "static", NEAR, HASH) == together
     assert assemble((9, 11), together, NEAR, HASH) == (tokens, 0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(1, 4),
+    grids,
+    st.sampled_from([FULL, Books(2, 99)]),
+    st.integers(1, 9),
+    st.sampled_from(METHODS),
+    st.data(),
+)
+def test_pictures_coded_side_by_side_are_as_if_coded_alone(
+    pictures: int, grid: tuple[int, int], books: Books, count: int, method: str, data: st.DataObject
+) -> None:
+    count = min(count, grid[0] * grid[1])
+    split, fine = data.draw(st.lists(shares, min_size=pictures, max_size=pictures)), data.draw(shares)
+    sent = [random_tokens(grid, share, fine, seed, books=books) for seed, share in enumerate(split)]
+    slices = encode_pictures(sent, count, method, "static", NEAR, HASH)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "MOST_PLACES", data.draw(st.sampled_from([0, 3000])))  # one, some at a time
+        assert [encode_slices(tokens, count, method, "static", NEAR, HASH) for tokens in sent] == slices
+        assert assemble_pictures(grid, slices, NEAR, HASH) == [(tokens, 0) for tokens in sent]
+    assert assemble_pictures(grid, slices, NEAR, HASH) == [(tokens, 0) for tokens in sent]
+
+
+def test_pictures_of_several_sizes_are_not_coded_side_by_side() -> None:
+    assert encode_pictures([], 2, "raster", "static", NEAR, HASH) == []
+    with pytest.raises(ValueError, match=r"must be of one size, got \[\(2, 3\), \(3, 2\)\] blocks"):
+        encode_pictures([random_tokens((2, 3)), random_tokens((3, 2))], 2, "raster", "static", NEAR, HASH)
+
+
+@pytest.mark.parametrize("runs", [0, 256])
+def test_a_slice_that_no_symbols_have_leaves_those_beside_it_alone(runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbour_tables, "RUNS", runs)
+    tokens = random_tokens((9, 11), 0, books=Books(1, 99))
+    slices = encode_slices(tokens, 3, "low_discrepancy", "static", NEAR, HASH)
+    body = slices[1].data[:2] + b"\xff" * 400
+    data = body + Place(1, 3, (9, 11), HASH).checksum(body).to_bytes(2)
+    with pytest.raises(BitstreamError, match="slice 1 of 3, offset 2, payload: bytes that no symbols have"):
+        decode_slice(data, Place(1, 3, (9, 11), HASH), NEAR)
+    got, corrupt = assemble((9, 11), [slices[0], dataclasses.replace(slices[1], data=data), slices[2]], NEAR, HASH)
+    assert corrupt == 1 and (got, 0) == assemble((9, 11), [slices[0], slices[2]], NEAR, HASH)
 
 
 def test_what_weighs_more_than_a_limit_is_not_weighed_to_the_end() -> None:

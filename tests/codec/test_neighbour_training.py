@@ -43,7 +43,8 @@ def test_tables_learn_that_tokens_are_like_their_neighbours(monkeypatch: pytest.
     for level in range(LEVELS):
         tokens = from_dense(picture.indices, np.full((2 * SIDE, 2 * SIDE), level, np.uint8))
         known = known_of(tokens.level, tokens.grid, np.arange(BLOCKS), np.zeros(BLOCKS, np.uint8))
-        assert tables.write(SymbolWriter(), known, tokens.index) / 2**16 / len(tokens) < 3  # of 4 bits
+        (cost,) = tables.write([SymbolWriter()], [known], [tokens.index])
+        assert cost / 2**16 / len(tokens) < 3  # of 4 bits
 
 
 def test_weights_on_disk_may_hold_tables_by_neighbours_or_not(tmp_path: Path) -> None:
