@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.media import BLOCK, block_means
+from simulator.media import BLOCK, block_means, block_sums
 
 LEAST = 7  # importance of what costs 1/128 of the highest, or nothing
 
@@ -36,10 +36,9 @@ def block_costs(frame: NDArray[np.uint8]) -> NDArray[np.float64]:
             shifted = padded[dy : dy + rows, dx : dx + cols]
             around, count = around + shifted[..., :3], count + shifted[..., 3:]
     guess = np.where(count > 0, around / np.maximum(count, 1), means)
-    height, width = frame.shape[:2]
-    whole = np.pad(frame, ((0, -height % BLOCK), (0, -width % BLOCK), (0, 0)), mode="edge").astype(np.float64)
-    error = np.square(whole - guess.repeat(BLOCK, 0).repeat(BLOCK, 1)).sum(axis=2)
-    costs: NDArray[np.float64] = error.reshape(rows, BLOCK, cols, BLOCK).sum(axis=(1, 3))
+    # sum (x - g)^2 = sum x^2 - 2 g sum x + n g^2, over the n values x of a block in one colour and their guess g
+    errors = block_sums(frame, 2) - 2 * guess * block_sums(frame) + BLOCK * BLOCK * guess**2
+    costs: NDArray[np.float64] = errors.sum(axis=2)
     return costs
 
 

@@ -156,12 +156,17 @@ HOLE = 128  # mid grey: what a viewer sees where nothing is known
 
 def block_means(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Mean colour of each block, uint8 [H, W, 3] -> uint8 [h, w, 3]; edges are repeated outwards."""
+    means: NDArray[np.uint8] = ((block_sums(frame) + BLOCK * BLOCK // 2) // (BLOCK * BLOCK)).astype(np.uint8)
+    return means
+
+
+def block_sums(frame: NDArray[np.uint8], power: int = 1) -> NDArray[np.uint32]:
+    """Sums of the values of each block, or of their squares, uint8 [H, W, 3] -> uint32 [h, w, 3]; edges likewise."""
     height, width = frame.shape[:2]
     padded = np.pad(frame, ((0, -height % BLOCK), (0, -width % BLOCK), (0, 0)), mode="edge")
     rows, cols = padded.shape[0] // BLOCK, padded.shape[1] // BLOCK
-    blocks = padded.reshape(rows, BLOCK, cols, BLOCK, 3).astype(np.uint32).sum(axis=(1, 3))
-    means: NDArray[np.uint8] = ((blocks + BLOCK * BLOCK // 2) // (BLOCK * BLOCK)).astype(np.uint8)
-    return means
+    lines = (padded.astype(np.uint32) ** power).reshape(rows, BLOCK, -1).sum(axis=1, dtype=np.uint32)
+    return lines.reshape(rows, cols, BLOCK, 3).sum(axis=2, dtype=np.uint32)
 
 
 def fill_from_neighbours(
