@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from codec.config import CodecConfig
 from codec.latents import LatentMaps, condition, condition_channels
-from codec.layers import ModulatedNorm, ResBlock, conv3, resample
+from codec.layers import Conv3, ModulatedNorm, ResBlock, resample
 
 
 class Stage(nn.Module):
@@ -24,7 +24,7 @@ class Stage(nn.Module):
 
     def __init__(self, width: int, blocks: int, cond_channels: int, cond_width: int) -> None:
         super().__init__()
-        self.enter = conv3(cond_channels, width)
+        self.enter = Conv3(cond_channels, width)
         self.norm = ModulatedNorm(width, cond_channels, cond_width)
         self.blocks = nn.Sequential(*(ResBlock(width) for _ in range(blocks)))
 
@@ -51,12 +51,12 @@ class Decoder(nn.Module):
         self.to_fine = nn.Conv2d(medium, fine, 1)
         # Two shuffles of 2 with a convolution between: one PixelShuffle(4) leaves a 4-pixel grid.
         half = fine // 3
-        self.to_half = conv3(fine, 4 * half)
-        self.at_half = conv3(half, half)
-        self.to_full = conv3(half, 12)
+        self.to_half = Conv3(fine, 4 * half)
+        self.at_half = Conv3(half, half)
+        self.to_full = Conv3(half, 12)
         # A last look at full resolution, zero at birth: it wipes off the dots that shuffles leave.
-        self.at_full = conv3(3, 16)
-        self.polish = conv3(16, 3)
+        self.at_full = Conv3(3, 16)
+        self.polish = Conv3(16, 3)
         nn.init.zeros_(self.polish.weight)
         nn.init.zeros_(self.polish.bias)  # type: ignore[arg-type]
 

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec.config import CodecConfig
-from codec.layers import ResBlock, conv3
+from codec.layers import Conv3, ResBlock
 
 
 class Encoder(nn.Module):
@@ -18,11 +18,11 @@ class Encoder(nn.Module):
         super().__init__()
         fine, medium, coarse = config.encoder_widths
         n_fine, n_medium, n_coarse = config.encoder_blocks
-        self.stem = conv3(3 * 16, fine)
+        self.stem = Conv3(3 * 16, fine)
         self.stage_fine = nn.Sequential(*(ResBlock(fine) for _ in range(n_fine)))
-        self.down_medium = conv3(fine, medium, stride=2)
+        self.down_medium = Conv3(fine, medium, stride=2)
         self.stage_medium = nn.Sequential(*(ResBlock(medium) for _ in range(n_medium)))
-        self.down_coarse = conv3(medium, coarse, stride=2)
+        self.down_coarse = Conv3(medium, coarse, stride=2)
         self.stage_coarse = nn.Sequential(*(ResBlock(coarse) for _ in range(n_coarse)))
         self.heads = nn.ModuleList(nn.Conv2d(width, config.code_dim, 1) for width in (coarse, medium, fine))
 

@@ -35,7 +35,7 @@ from codec.granularity import allocate
 from codec.images import crop, pad_to_blocks
 from codec.index_maps import IndexMaps
 from codec.latents import Concealed, latent_maps
-from codec.layers import channels_last
+from codec.layers import channels_last, freeze
 from codec.neighbour_tables import NAMES, NeighbourTables, NeighbourWeights
 from codec.precision import choose_precision, lower
 from codec.predictor import Predictor
@@ -100,6 +100,7 @@ class Codec:
             network.requires_grad_(False).eval().to(where)
         channels_last(whole)
         lower(self.decoder, self.precision, but=(self.decoder.at_full, self.decoder.polish))
+        freeze(whole)
         self.coarse_books = self._books(codewords)
         guessing = self.predictor if self.precision == "fp32" else copy.deepcopy(self.predictor)
         lower(guessing.layers, self.precision)
