@@ -67,6 +67,6 @@ class Decoder(nn.Module):
         h = self.stage_fine(resample(self.to_fine(h), 1), condition(maps, 2))
         h = F.pixel_shuffle(self.to_half(F.silu(h)), 2)
         h = h + self.at_half(F.silu(h))
-        y = F.pixel_shuffle(self.to_full(F.silu(h)), 2).to(self.polish.weight.dtype)
-        picture: Tensor = y + self.polish(F.silu(self.at_full(y)))
+        y = F.pixel_shuffle(self.to_full(F.silu(h)), 2)
+        picture: Tensor = y.float() + self.polish(F.silu(self.at_full(y)))
         return picture

@@ -99,7 +99,7 @@ class Codec:
         for network in (*whole.values(), self.predictor):
             network.requires_grad_(False).eval().to(where)
         channels_last(whole)
-        lower(self.decoder, self.precision, but=(self.decoder.at_full, self.decoder.polish))
+        lower(self.decoder, self.precision)
         freeze(whole)
         self.coarse_books = self._books(codewords)
         guessing = self.predictor if self.precision == "fp32" else copy.deepcopy(self.predictor)

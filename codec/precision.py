@@ -2,11 +2,10 @@
 
 What decides bits on the wire never does: encoder, search of the codebooks and probability models run
 in fp32, so tokens do not depend on the machine more than fp32 does. What only paints may: the decoder,
-and the layers of the masked transformer when it fills holes. Norms, softmax, the guesses and the last
-two convolutions onto the picture stay fp32. Decision: docs/decisions/0009-bf16-where-it-only-paints.md.
+and the layers of the masked transformer when it fills holes. Norms, softmax, the guesses and the sum
+that is the picture stay fp32. Decision: docs/decisions/0009-bf16-where-it-only-paints.md.
 """
 
-from collections.abc import Iterable
 from typing import TypeVar
 
 import torch
@@ -43,16 +42,14 @@ def choose_precision(name: str, device: torch.device) -> str:
     return name if name != "auto" else "bf16" if multiplies_bf16(device) else "fp32"
 
 
-def lower(network: Network, precision: str, but: Iterable[nn.Module] = ()) -> Network:
+def lower(network: Network, precision: str) -> Network:
     """Round the weights of convolutions and linear layers, once and for all; norms and embeddings stay.
 
     Args:
         network: Changed in place. Its forward pass casts what it hands to such a layer.
         precision: "fp32" changes nothing.
-        but: Layers that keep fp32.
     """
-    kept = set(but)
     for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear) and layer not in kept:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
             layer.to(TYPES[precision])
     return network
