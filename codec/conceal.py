@@ -52,11 +52,13 @@ class Concealer:
         predictor: The masked transformer.
         codebook: float32 [L, K, D].
         coarse: Coarse codebooks of K/2, K/4, ... codewords.
+        keys: `Predictor.keys` of each level, if predictor and codebook change no more; else they are made anew.
     """
 
     predictor: Predictor
     codebook: Tensor
     coarse: Sequence[SubCodebook] = ()
+    keys: Sequence[Tensor] | None = None
 
     def fill(self, batch: Sequence[Tokens], method: str, before: Sequence[Concealed | None] = ()) -> list[Concealed]:
         """Fill the holes of pictures.
@@ -152,7 +154,8 @@ class Concealer:
         for level in packed.level[holes].unique().tolist():
             for number in packed.book[holes & (packed.level == level)].unique().tolist():
                 at, codewords = holes & (packed.level == level) & (packed.book == number), self.codebook[level]
-                probability = self.predictor.logits(hidden[at], codewords, level).float().softmax(-1)
+                keys = self.predictor.keys(codewords) if self.keys is None else self.keys[level]
+                probability = self.predictor.logits(hidden[at], keys, level).float().softmax(-1)
                 if number:  # a sub-codeword is as probable as its members together
                     codewords, member = self.coarse[number - 1]
                     probability = probability.new_zeros(len(probability), len(codewords)).index_add_(

@@ -55,6 +55,12 @@ class ContextModel:
         self._coarse = [SubCodebook(*(part.cpu() for part in book)) for book in coarse]
 
     @cached_property
+    def _keys(self) -> list[Tensor]:
+        """Of each codebook, one by one as tokens are: a product of more rows may be summed up in another order."""
+        with torch.no_grad(), one_thread():
+            return [self._predictor.keys(codewords) for codewords in self._codebook]
+
+    @cached_property
     def hash(self) -> bytes:
         """SHA-256 of the predictor's weights, as stored."""
         return checkpoint.digest(checkpoint.packed(dict(self._predictor.state_dict())))
@@ -106,7 +112,7 @@ class ContextModel:
     def _guess(self, hidden: Tensor, level: int, book: int) -> NDArray[np.float64]:
         """Distributions [M, K'] over the codewords of one codebook."""
         with one_thread():
-            guess = self._predictor.logits(hidden, self._codebook[level], level).double().softmax(-1)
+            guess = self._predictor.logits(hidden, self._keys[level], level).double().softmax(-1)
             if book:  # a sub-codeword is as probable as its members together
                 words, member = self._coarse[book - 1]
                 guess = guess.new_zeros(len(guess), len(words)).index_add_(1, member, guess)

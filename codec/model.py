@@ -105,7 +105,8 @@ class Codec:
         guessing = self.predictor if self.precision == "fp32" else copy.deepcopy(self.predictor)
         lower(guessing.layers, self.precision)
         lower(guessing.before, self.precision)
-        self.concealer = Concealer(guessing, self.quantizer.codebook, self.coarse_books)
+        keys = [guessing.keys(codewords) for codewords in self.quantizer.codebook]
+        self.concealer = Concealer(guessing, self.quantizer.codebook, self.coarse_books, keys)
         self._context = ContextModel(self.predictor, self.quantizer.codebook, self.coarse_books, self.tables)
 
     def _books(self, codewords: Tensor) -> tuple[SubCodebook, ...]:

@@ -188,9 +188,13 @@ class Predictor(nn.Module):
             return hidden
         return torch.zeros_like(x).scatter(1, asked[..., None].expand_as(hidden), hidden)
 
-    def logits(self, hidden: Tensor, codebook: Tensor, level: int) -> Tensor:
-        """Logits [M, K] of hidden [M, W] over the codewords [K, D] of one level."""
-        keys = self.embed_code(codebook)
+    def keys(self, codebook: Tensor) -> Tensor:
+        """What hidden vectors are compared with: codewords [K, D] -> [K, W]."""
+        embedded: Tensor = self.embed_code(codebook)
+        return embedded
+
+    def logits(self, hidden: Tensor, keys: Tensor, level: int) -> Tensor:
+        """Logits [M, K] of hidden [M, W] over the codewords of one level, given their `keys` [K, W]."""
         scores: Tensor = self.query(hidden) @ keys.T / math.sqrt(keys.shape[-1]) + self.bias[level]
         return scores
 

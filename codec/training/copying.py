@@ -99,7 +99,8 @@ def _ask(
     assert seen is not None
     hints, at = hints_of(packed, seen), ~packed.known
     hidden = concealer.predictor(packed.code, packed.known, packed.level, packed.position, packed.real, seen)
-    found.logits.append(concealer.predictor.logits(hidden[at], concealer.codebook[0], 0).log_softmax(-1))
+    keys = concealer.predictor.keys(concealer.codebook[0])
+    found.logits.append(concealer.predictor.logits(hidden[at], keys, 0).log_softmax(-1))
     found.code.append(hints.code[at])
     found.evidence.append(hints.evidence[at])
     found.truth.append(torch.from_numpy(now.index[lost].astype(np.int64)))

@@ -142,7 +142,8 @@ def step_loss(
     entropy, gap, right, holes = hidden.new_zeros(()), hidden.new_zeros(()), 0.0, int(where.sum())
     for level in packed.level[where].unique().tolist():
         at = where & (packed.level == level)
-        logits, target = predictor.logits(hidden[at], codebook[level], level).float(), truth[at]
+        keys, target = predictor.keys(codebook[level]), truth[at]
+        logits = predictor.logits(hidden[at], keys, level).float()
         mean = logits.softmax(-1) @ codebook[level]
         entropy = entropy + F.cross_entropy(logits, target, reduction="sum") / holes
         gap = gap + (mean - codebook[level][target]).square().sum() / holes

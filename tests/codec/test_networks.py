@@ -93,7 +93,7 @@ def test_a_hole_hides_its_codeword_from_the_predictor() -> None:
 @pytest.mark.parametrize("count", [1, 5])
 def test_logits_span_the_codebook_whatever_its_size(count: int) -> None:
     predictor = Predictor(TINY)
-    assert predictor.logits(torch.randn(count, 32), torch.randn(16, 4), 0).shape == (count, 16)
+    assert predictor.logits(torch.randn(count, 32), predictor.keys(torch.randn(16, 4)), 0).shape == (count, 16)
 
 
 def test_a_layer_that_answers_for_some_tokens_says_what_it_says_for_all() -> None:
