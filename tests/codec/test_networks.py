@@ -7,7 +7,9 @@ import torch
 from codec.decoder import Decoder
 from codec.encoder import Encoder
 from codec.latents import LatentMaps
+from codec.layers import Conv3, channels_last, freeze
 from codec.packing import pack
+from codec.precision import multiplies_bf16
 from codec.predictor import Predictor
 from codec.quantizer import Quantizer
 from tests.codec.tiny import TINY, photograph, tiny_codec
@@ -111,3 +113,23 @@ def test_a_layer_that_answers_for_some_tokens_says_what_it_says_for_all() -> Non
         some = predictor(code, known, level, position, real, None, ~known)
     torch.testing.assert_close(some[~known], every[~known], atol=1e-5, rtol=1e-5)
     assert every[~known].abs().max() > 0.1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_frozen_convolutions_sum_up_alike_whatever_shape_comes_next(dtype: torch.dtype, stride: int) -> None:
+    if dtype == torch.bfloat16 and not multiplies_bf16(torch.device("cpu")):
+        pytest.skip("this CPU does not multiply bf16")
+    layer = channels_last(Conv3(32, 64, stride).to(dtype).requires_grad_(False))
+    shapes = [(1, 64, 64), (1, 30, 40), (3, 30, 40)]
+    pictures = [torch.randn(batch, h, w, 32).to(dtype).permute(0, 3, 1, 2) for batch, h, w in shapes]
+    before = [layer(x) for x in pictures]
+    freeze(layer)
+    for x, expected in zip([*pictures, *pictures], [*before, *before], strict=True):
+        assert torch.equal(layer(x), expected)
+
+
+def test_convolutions_learn_until_they_are_frozen() -> None:
+    layer = Conv3(3, 4)
+    layer(torch.randn(1, 3, 8, 8)).sum().backward()
+    assert layer.weight.grad is not None and set(layer.state_dict()) == {"weight", "bias"}
