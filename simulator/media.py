@@ -166,7 +166,8 @@ def block_sums(frame: NDArray[np.uint8], power: int = 1) -> NDArray[np.uint32]:
     padded = np.pad(frame, ((0, -height % BLOCK), (0, -width % BLOCK), (0, 0)), mode="edge")
     rows, cols = padded.shape[0] // BLOCK, padded.shape[1] // BLOCK
     lines = (padded.astype(np.uint32) ** power).reshape(rows, BLOCK, -1).sum(axis=1, dtype=np.uint32)
-    return lines.reshape(rows, cols, BLOCK, 3).sum(axis=2, dtype=np.uint32)
+    sums: NDArray[np.uint32] = lines.reshape(rows, cols, BLOCK, 3).sum(axis=2, dtype=np.uint32)
+    return sums
 
 
 def fill_from_neighbours(
