@@ -24,7 +24,7 @@ class Conv3(nn.Conv2d):
 
     oneDNN multiplies weights that lie in blocks, and lays plain ones out anew at every call: up to a
     fifth of the time on a small grid. Weights that change no more (`freeze`) are laid out once for each
-    change of the input's shape; the sums stay the same.
+    change of the input's shape; the sums stay the same. Where a gradient is wanted they stay as they were.
     """
 
     def __init__(self, cin: int, cout: int, stride: int = 1) -> None:
@@ -34,7 +34,7 @@ class Conv3(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, cin, h, w] -> [B, cout, h, w], halved with stride 2."""
-        if not self.frozen:
+        if not self.frozen or torch.is_grad_enabled():  # blocks know no gradients
             return super().forward(x)
         way, packed = ((1, 1), self.stride, (1, 1), 1), self._packed  # padding, stride, dilation, groups
         if packed is None or packed[0] != x.shape:

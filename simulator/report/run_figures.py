@@ -228,5 +228,5 @@ def _legend(panel: "Axes", entries: Sequence[tuple[str, str]]) -> None:
 
 def _legend_above(panel: "Axes", **handles: Any) -> None:
     """In a row at the left: a page that is narrower than the figure shows it first."""
-    where = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.1}
+    where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.1}
     panel.legend(**handles, **where, ncols=len(FATES), frameon=False, columnspacing=1.2, handlelength=1.4)

@@ -125,8 +125,16 @@ def test_frozen_convolutions_sum_up_alike_whatever_shape_comes_next(dtype: torch
     pictures = [torch.randn(batch, h, w, 32).to(dtype).permute(0, 3, 1, 2) for batch, h, w in shapes]
     before = [layer(x) for x in pictures]
     freeze(layer)
-    for x, expected in zip([*pictures, *pictures], [*before, *before], strict=True):
-        assert torch.equal(layer(x), expected)
+    with torch.no_grad():
+        for x, expected in zip([*pictures, *pictures], [*before, *before], strict=True):
+            assert torch.equal(layer(x), expected)
+
+
+def test_a_gradient_still_passes_through_frozen_convolutions() -> None:
+    layer, x = Conv3(3, 4).requires_grad_(False), torch.randn(1, 3, 8, 8, requires_grad=True)
+    freeze(layer)
+    layer(x).sum().backward()
+    assert x.grad is not None and x.grad.abs().max() > 0
 
 
 def test_convolutions_learn_until_they_are_frozen() -> None:
