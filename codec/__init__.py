@@ -10,6 +10,7 @@ model         Codec: the main path, in one file
 rate          a rate in bits per pixel -> which blocks are split or fine, which codebooks they take
 chain         nested ways to send a picture, and what each costs
 index_maps    all indices that a picture may send
+refine        features sought for one picture, by gradient descent through the decoder
 granularity   information density -> which block is coarse, medium, fine
 encoder       picture -> unit vectors at three grids
 quantizer     unit vectors <-> indices
@@ -40,6 +41,7 @@ conceal_own   the same by a function of the user's
 confidence    confidence -> a grey picture
 decoder       codewords, granularity, confidence -> picture
 quality       picture against picture
+distortion    pixels and edges: what training and refinement minimise, beside
 perceptual    `squeeze`, a perceptual distance on weights the user points at
 evaluate      a folder of pictures or clips -> tables and a figure
 evaluate_rate  rate, distortion, perception: ours and conventional codecs

@@ -10,6 +10,7 @@
     corruption   with which bits wrong?          bit errors, packet errors
     delay        when does it arrive?            constant, uniform, normal, Pareto, gamma, empirical, trace
     reorder      or does it skip the delay?      netem's gap and percentage
+    mishaps      outage, corruption, reorder and copies as a link meets them
     link         all of them behind one SimPy element
 
     own          models of yours, by import path

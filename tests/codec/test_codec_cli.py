@@ -84,8 +84,8 @@ def test_a_file_is_as_large_as_was_asked_for(limit: tuple[object, ...], image: P
 
 def test_a_refined_picture_is_another_file_that_decodes_alike(image: Path, weights: Path, tmp_path: Path) -> None:
     files = [tmp_path / "plain.vqs", tmp_path / "refined.vqs"]
-    for file, words in zip(files, ((), ("--refine", 3)), strict=True):
-        assert run("encode", image, file, *words, "--weights", weights) == 0
+    for file, words in zip(files, ((), ("--refine", 12)), strict=True):
+        assert run("encode", image, file, "--ratios", "1,0,0", *words, "--weights", weights) == 0
         assert run("decode", file, file.with_suffix(".png"), "--weights", weights) == 0
     assert files[0].read_bytes() != files[1].read_bytes()
     assert open_image(files[1].with_suffix(".png")).shape == (50, 70, 3)
