@@ -41,7 +41,7 @@ conceal_own   the same by a function of the user's
 confidence    confidence -> a grey picture
 decoder       codewords, granularity, confidence -> picture
 quality       picture against picture
-distortion    pixels and edges: what training and refinement minimise, beside
+distortion    differences of pixels and edges, which training and refinement minimise
 perceptual    `squeeze`, a perceptual distance on weights the user points at
 evaluate      a folder of pictures or clips -> tables and a figure
 evaluate_rate  rate, distortion, perception: ours and conventional codecs
