@@ -14,7 +14,7 @@ import pandas as pd
 from codec.bitstream import write_vqs
 from codec.entropy import MODELS
 from codec.errors import RequestError
-from codec.evaluate_pictures import Picture, Row, picture_files, pictures
+from codec.evaluate_pictures import Picture, Row, picture_files, pictures, weight
 from codec.model import Codec
 from codec.rate import Packing
 
@@ -39,7 +39,8 @@ def entropy_table(codec: Codec, folder: Path, codings: Codings) -> pd.DataFrame:
     """Every coding of every picture of a folder.
 
     Returns:
-        Columns image, bpp_requested, slices, entropy, tokens, bytes, bpp (whole file x 8 / pixels), encode_s, decode_s.
+        Columns image, bpp_requested, slices, entropy, tokens, bytes, bpp (whole file x 8 / pixels), bpp_map (of it,
+        what the granularity costs), encode_s, decode_s.
 
     Raises:
         ImageError: If the folder has no picture, or one cannot be read.
@@ -64,10 +65,9 @@ def _rows(codec: Codec, picture: Picture, codings: Codings) -> Iterator[Row]:
                 middle = time.perf_counter()
                 codec.from_slices(tokens.grid, slices)
                 end = time.perf_counter()
-                size_bytes = len(write_vqs(size, slices, codec.hash))
+                data = write_vqs(size, slices, codec.hash)
                 case = {"bpp_requested": bpp, "slices": count, "entropy": model, "tokens": len(tokens)}
-                rate = {"bytes": size_bytes, "bpp": 8 * size_bytes / (size[0] * size[1])}
-                yield {**case, **rate, "encode_s": middle - start, "decode_s": end - middle}
+                yield {**case, **weight(data, picture, True), "encode_s": middle - start, "decode_s": end - middle}
 
 
 def entropy_means(table: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def entropy_means(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns bpp_requested, slices, entropy, images, tokens, bytes, bpp, of_static (bytes of all pictures over those
-        of `static`; empty without it), encode_s, decode_s.
+        of `static`; empty without it), bpp_map, encode_s, decode_s.
     """
     means = table.drop(columns="image").groupby(KEYS, dropna=False, sort=False).mean().reset_index()
     means.insert(len(KEYS), "images", table["image"].nunique())

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from codec.bitstream import read_vqs
 from codec.errors import ImageError
 from codec.images import open_image
 from codec.perceptual import Squeeze
@@ -50,6 +51,13 @@ def pictures(folder: Path) -> Iterator[tuple[str, Picture]]:
     stems = [path.stem for path in paths]
     for path in tqdm(paths, unit="picture", disable=None):
         yield path.stem if stems.count(path.stem) == 1 else path.name, open_image(path)
+
+
+def weight(data: bytes, picture: Picture, ours: bool) -> Row:
+    """Columns bytes and bpp of a whole file, headers and all; of a .vqs file bpp_map too, what granularity costs."""
+    pixels = picture.shape[0] * picture.shape[1]
+    columns: Row = {"bytes": len(data), "bpp": 8 * len(data) / pixels}
+    return {**columns, "bpp_map": read_vqs(data).map_bits / pixels} if ours else columns
 
 
 class Judge:

@@ -16,7 +16,7 @@ import pandas as pd
 from codec import evaluate_baselines as baselines
 from codec.bitstream import grid_of, read_vqs, write_vqs
 from codec.errors import RequestError
-from codec.evaluate_pictures import METRICS, Judge, Picture, Row, picture_files, pictures
+from codec.evaluate_pictures import METRICS, Judge, Picture, Row, picture_files, pictures, weight
 from codec.model import Codec
 from codec.refine import Refinement
 
@@ -35,12 +35,14 @@ class Coder(NamedTuple):
         settings: Those to try.
         encode: Picture and setting to the bytes of a whole file.
         decode: And back.
+        ours: Whether it makes .vqs files.
     """
 
     unit: str
     settings: Sequence[float]
     encode: Callable[[Picture, float], bytes]
     decode: Callable[[bytes], Picture]
+    ours: bool
 
 
 def known_codecs(names: Sequence[str], say: Say) -> list[str]:
@@ -70,10 +72,10 @@ def coders(
         if name == OURS:
             hows = {OURS: None} if refinement is None else {OURS: None, REFINED: refinement}
             for own, how in hows.items():
-                found[own] = Coder("bpp", rates, partial(_vqs, codec, refinement=how), partial(_shown, codec))
+                found[own] = Coder("bpp", rates, partial(_vqs, codec, refinement=how), partial(_shown, codec), True)
         else:
             settings, unit = baselines.settings_of(name, rates), baselines.BASELINES[name].unit
-            found[name] = Coder(unit, settings, partial(baselines.encode, name), baselines.decode)
+            found[name] = Coder(unit, settings, partial(baselines.encode, name), baselines.decode, False)
     return found
 
 
@@ -98,7 +100,8 @@ def rate_table(
         refinement: Adds the codec `vq_refined`.
 
     Returns:
-        Columns image, codec, setting, bytes, bpp, quality columns, encode_s, decode_s.
+        Columns image, codec, setting, bytes, bpp, bpp_map (of ours: what granularity costs of it), quality columns,
+        encode_s, decode_s.
 
     Raises:
         ImageError: If the folder has no picture, or one cannot be read.
@@ -139,8 +142,7 @@ def _row(coder: Coder, setting: float, picture: Picture, judge: Judge) -> Row:
     end = time.perf_counter()
     return {
         "setting": f"{coder.unit} {setting:g}",
-        "bytes": len(data),
-        "bpp": 8 * len(data) / (picture.shape[0] * picture.shape[1]),
+        **weight(data, picture, coder.ours),
         **judge(picture, shown),
         "encode_s": middle - start,
         "decode_s": end - middle,
@@ -161,7 +163,7 @@ def _shown(codec: Codec, data: bytes) -> Picture:
 
 def rate_means(table: pd.DataFrame) -> pd.DataFrame:
     """One row for each codec and setting: the mean over the pictures, with their number."""
-    columns = ["bytes", "bpp", *(name for name in METRICS if name in table), "encode_s", "decode_s"]
+    columns = ["bytes", "bpp", *(name for name in ("bpp_map", *METRICS) if name in table), "encode_s", "decode_s"]
     groups = table.groupby(["codec", "setting"], sort=False)
     means = groups[columns].mean()
     means.insert(0, "images", groups["image"].nunique())

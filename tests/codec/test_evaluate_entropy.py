@@ -22,6 +22,8 @@ def test_every_model_and_number_of_slices_has_a_row_with_the_size_of_its_file(tm
     coarse = table[table["bpp_requested"].isna() & (table["entropy"] == "uniform")]
     # 11 bytes of header, 12 tokens of 4 bits, what is set aside for the coder; length and checksum.
     assert set(coarse[coarse["slices"] == 1]["bytes"]) == {11 + 7 + 3}
+    assert (table[table["bpp_requested"].isna()]["bpp_map"] == 0).all()
+    assert (table[table["bpp_requested"] == 0.3]["bpp_map"] > 0).all()
     sizes = table.pivot_table(index=["image", "bpp", "slices"], columns="entropy", values="bytes")
     assert not (sizes["context"] > sizes["static"]).any()
     means = entropy_means(table)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from codec import evaluate_baselines as baselines
+from codec import granularity_map
 from codec.errors import RequestError
 from codec.evaluate import evaluate_losses, evaluate_rates
 from codec.evaluate_figures import image_bytes, loss_figure
@@ -14,6 +15,7 @@ from codec.evaluate_loss import Cases
 from codec.evaluate_pictures import Judge
 from codec.evaluate_rate import known_codecs, rate_means, rate_table
 from codec.images import save_png
+from codec.quadtree import expand
 from codec.refine import Refinement
 from tests.codec.tiny import photograph, tiny_codec
 
@@ -34,6 +36,17 @@ def test_rows_weigh_the_whole_file_of_each_codec(folder: Path) -> None:
     row = table[(table["codec"] == "jpeg") & (table["setting"] == "quality 8")].iloc[0]
     assert row["bytes"] == len(baselines.encode("jpeg", photograph(48, 64, 1), 8))
     assert {"psnr_db", "ssim", "encode_s", "decode_s"} <= set(table.columns)
+    maps = table.set_index("codec")["bpp_map"]
+    assert maps["jpeg"].isna().all() and (maps["vq"] > 0).all() and (maps["vq"] < 0.1 * table["bpp"].min()).all()
+    assert "bpp_map" in rate_means(table)
+
+
+def test_the_map_that_a_table_tells_is_that_of_its_tokens(folder: Path) -> None:
+    table = rate_table(CODEC, folder, ["vq"], [0.28], Judge(), print)
+    for seed, told in ((1, table["bpp_map"][0]), (2, table["bpp_map"][1])):
+        quarters = expand(CODEC.encode(photograph(48, 64, seed), bpp=0.28).level)
+        counts = np.bincount(granularity_map.kinds_of(quarters), minlength=6)
+        assert told == pytest.approx(float(granularity_map.cost(counts)[0]) / 65536 / (48 * 64))
 
 
 def test_refined_tokens_stand_beside_the_nearest_at_the_same_rates(folder: Path) -> None:
