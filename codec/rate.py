@@ -6,7 +6,7 @@ One path of nested steps leads from the cheapest picture to the dearest:
     all medium ... all fine            the densest blocks split, their densest quarters become fine
 
 A request is met by the largest step that fits, whole file or slices, so a larger request never gives
-a smaller file. Nothing is spent where nothing is to be seen: a block of one colour is never split, and
+a smaller file. Where nothing is to be seen least is spent: blocks of one colour split after all others, and
 a picture of one colour takes the smallest codebook that shows it.
 """
 
@@ -32,12 +32,11 @@ ALL_COARSE = (0.0, 0.0, 1.0)
 KNOTS = np.array(
     [
         ALL_COARSE,
-        (0.0, 0.4, 0.6),
-        (0.15, 0.6, 0.25),
-        (0.5, 0.5, 0.0),
+        (0.0, 0.85, 0.15),
+        (0.1, 0.9, 0.0),
         (1.0, 0.0, 0.0),
     ]
-)  # fine, medium, coarse: half of what leaves coarse goes on to fine early, as mixed pictures need both
+)  # fine, medium, coarse: nearly all is medium before much is fine, which looks best at each rate (docs/decisions/0015)
 FINEST = BLOCK // cells(LEVELS - 1)  # pixels a side of a fine token
 NONE = np.zeros(0, np.int64)
 SPLIT_STEPS = 4096  # at most, from all coarse to all fine: 0.00015 bpp each
@@ -255,7 +254,7 @@ def _recoding(given: Candidates, packing: Packing, tables: Tables) -> Chain:
 
 
 def _splitting(given: Candidates, packing: Packing, tables: Tables, order: NDArray[np.int64]) -> Chain:
-    """From all coarse to all fine, but for flat blocks, by the events of `_order`."""
+    """From all coarse to all fine, by the events of `_order`."""
     grid = (given.coarse[0].shape[0], given.coarse[0].shape[1])
     blocks, slices = grid[0] * grid[1], _slice_of_block(grid, packing)
     coarse = tables.cost(packing.entropy_model, 0)[given.coarse[0]].ravel()
@@ -277,13 +276,23 @@ def _splitting(given: Candidates, packing: Packing, tables: Tables, order: NDArr
     )
 
 
+def ratios_at(way: float) -> tuple[float, float, float]:
+    """(fine, medium, coarse) a share of the way from all coarse to all fine, in steps of equal area.
+
+    >>> ratios_at(0.0), ratios_at(1.0)
+    ((0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
+    """
+    fine, medium, coarse = (float(np.interp(way * (len(KNOTS) - 1), np.arange(len(KNOTS)), share)) for share in KNOTS.T)
+    return fine, medium, coarse
+
+
 def _step_of(events: int) -> NDArray[np.int64]:
     """The step that each event of `_order` belongs to, 1 to at most 4096."""
     return 1 + np.arange(events) * min(events, SPLIT_STEPS) // max(1, events)
 
 
 def _order(given: Densities) -> NDArray[np.int64]:
-    """All events from all coarse to all fine in their order; ties go by number.
+    """All events from all coarse to all fine in their order, those of flat blocks last; ties go by number.
 
     An event below the number of blocks splits that block; above, it makes the quarter fine that has
     the rest as its number (4 block + place).
@@ -291,12 +300,12 @@ def _order(given: Densities) -> NDArray[np.int64]:
     flat = given.flat.ravel()
     blocks = len(flat)
     of_quarter = np.arange(4 * blocks) // 4
-    split_at = _when(given.block.ravel(), 1 - KNOTS[:4, 2], np.arange(4))
-    fine_at = _when(_by_quarter(given.quarter, 1).ravel(), KNOTS[1:, 0], np.arange(1, 5))
+    end = len(KNOTS) - 1
+    split_at = _when(given.block.ravel(), 1 - KNOTS[:-1, 2], np.arange(end))
+    fine_at = _when(_by_quarter(given.quarter, 1).ravel(), KNOTS[1:, 0], np.arange(1, end + 1))
     time = np.concatenate([split_at, np.maximum(fine_at, split_at[of_quarter])])
-    time[np.concatenate([flat, flat[of_quarter]])] = np.inf
-    order = np.argsort(time, kind="stable")
-    return order[: len(order) - 5 * int(flat.sum())]
+    time += (end + 1) * np.concatenate([flat, flat[of_quarter]])
+    return np.argsort(time, kind="stable")
 
 
 def _when(density: NDArray[np.floating], share: NDArray[np.float64], time: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -42,7 +42,7 @@ def test_files_and_slices_fit_the_request_to_two_percent(entropy_model: str, sli
 def test_tables_by_neighbours_meet_requests_too(slices: int, file: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CODEC, "tables", with_neighbours(CODEC.tables))
     packing, sizes = Packing(slices, "low_discrepancy", "static", file), []
-    for bpp in (0.03, 0.05, 0.1, 0.2, 0.25):
+    for bpp in (0.036, 0.05, 0.1, 0.2, 0.25):
         sizes.append(file_bytes(CODEC.encode(FRAME, bpp=bpp, packing=packing), packing))
         assert (1 - 0.02 * max(1, slices / 4)) * bpp <= 8 * sizes[-1] / PIXELS <= bpp
     assert sizes == sorted(sizes)
@@ -113,11 +113,30 @@ def test_a_flat_picture_costs_no_more_than_all_coarse_whatever_is_requested() ->
     assert file_bytes(tokens[2]) <= file_bytes(CODEC.encode(flat))
 
 
-def test_blocks_of_one_colour_are_never_split() -> None:
+def test_blocks_of_one_colour_split_last_and_a_request_is_met_all_the_same() -> None:
     letterbox = FRAME.copy()
     letterbox[:64], letterbox[192:] = 0, 0
-    quarters = quarters_of(CODEC.encode(letterbox, bpp=0.12))
+    quarters = quarters_of(CODEC.encode(letterbox, bpp=0.1))
     assert not quarters[:8].any() and not quarters[24:].any() and (quarters[8:24] > 0).mean() > 0.5
+    tokens = CODEC.encode(letterbox, bpp=0.25)
+    quarters = quarters_of(tokens)
+    assert (quarters[8:24] == 2).all() and quarters[:8].any()
+    assert 0.98 * 0.25 <= 8 * file_bytes(tokens) / PIXELS <= 0.25
+
+
+def test_the_shares_on_the_way_are_shares_of_area_and_rise() -> None:
+    shares = np.array([rate.ratios_at(way) for way in np.linspace(0, 1, 21)])
+    assert shares[0].tolist() == [0, 0, 1] and shares[-1].tolist() == [1, 0, 0]
+    assert np.allclose(shares.sum(1), 1) and (shares >= 0).all()
+    tokens_a_block = shares @ (16, 4, 1)
+    assert (np.diff(tokens_a_block) > 0).all() and (np.diff(shares[:, 2]) <= 0).all()
+
+
+def test_a_request_takes_the_shares_of_the_path() -> None:
+    levels = quarters_of(CODEC.encode(FRAME, bpp=0.12))
+    taken = [(levels == 2).mean(), (levels == 1).mean(), (levels == 0).mean()]
+    ways = np.array([rate.ratios_at(way) for way in np.linspace(0, 1, 501)])
+    assert np.abs(ways - taken).sum(1).min() < 0.02
 
 
 @pytest.mark.parametrize(("bpp", "word"), [(0.001, "least"), (1.5, "most")])
