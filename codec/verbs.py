@@ -288,8 +288,9 @@ def train_predictor(args: argparse.Namespace) -> None:
 def train_joint(args: argparse.Namespace) -> None:
     """Train; the trainer exports by itself."""
     from codec.training import joint
+    from codec.training.joint_samples import JointRecipe
 
-    recipe = replace(joint.JointRecipe(), **_given(args))
+    recipe = replace(JointRecipe(), **_given(args))
     paths = (args.tokenizer, args.predictor)
     for path in joint.train_joint(
         args.data, args.out, *paths, recipe, args.clips, args.squeeze, args.resume, args.stop_after

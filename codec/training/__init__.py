@@ -2,7 +2,7 @@
 
 data          photographs -> crops, a pure function of (seed, step)
 codebook_ema  how codewords follow the features
-losses        distortion, adversarial
+losses        a critic, dots on the grid
 masks         which blocks a training picture loses
 run           what every training run shares: schedule, log, checkpoint
 tokenizer     encoder, codebooks and decoder
@@ -14,5 +14,6 @@ export        from a run to weights that ship
 motion        pairs of pictures a frame apart
 predictor     the masked transformer
 copying       how far it trusts the frame before
+joint_samples  what its steps see, and the numbers of a run
 joint         decoder and predictor together, at the end
 """

@@ -46,10 +46,32 @@ def random_crop(photograph: NDArray[np.uint8], size: int, rng: np.random.Generat
     return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
 
 
+def painted(crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A box or a bar of one colour over a crop: bars, titles and screens have colours that no photograph has."""
+    size = len(crop)
+    top, bottom, left, right = np.sort(rng.integers(size + 1, size=(2, 2)), axis=1).ravel().tolist()
+    if rng.random() < 0.5:
+        left, right = 0, size
+    grey = (0, 255, int(rng.integers(256)))[rng.integers(3)]
+    shown = crop.copy()
+    shown[top:bottom, left:right] = rng.integers(256, size=3) if rng.random() < 0.6 else grey
+    return shown
+
+
 def batch(
-    photographs: list[NDArray[np.uint8]], size: int, count: int, seed: int, step: int
+    photographs: list[NDArray[np.uint8]], size: int, count: int, seed: int, step: int, painted_share: float = 0.0
 ) -> tuple[NDArray[np.uint8], np.random.Generator]:
-    """Crops uint8 [count, size, size, 3] of one step, and the generator for its other draws."""
+    """Crops uint8 [count, size, size, 3] of one step, and the generator for its other draws.
+
+    Args:
+        photographs: Where they come from.
+        size: Side of a crop in pixels.
+        count: Number of crops.
+        seed: With the step it decides all.
+        step: Number of the step.
+        painted_share: Share of the crops that are painted over in part.
+    """
     rng = np.random.default_rng((seed, step))
     chosen = rng.integers(len(photographs), size=count)
-    return np.stack([random_crop(photographs[i], size, rng) for i in chosen]), rng
+    crops = [random_crop(photographs[i], size, rng) for i in chosen]
+    return np.stack([painted(crop, rng) if rng.random() < painted_share else crop for crop in crops]), rng

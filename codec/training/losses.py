@@ -1,4 +1,4 @@
-"""The adversarial loss of the tokenizer; the others are codec/distortion.py and codec/perceptual.py."""
+"""Losses of training alone: a critic, dots on the grid. The others: codec/distortion.py, codec/perceptual.py."""
 
 from itertools import pairwise
 
@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
+
+PERIODS = 8  # a side of a window of `screen`
 
 
 class PatchDiscriminator(nn.Module):
@@ -31,3 +33,28 @@ class PatchDiscriminator(nn.Module):
 def discriminator_hinge(real: Tensor, fake: Tensor) -> Tensor:
     """Hinge loss (Lim and Ye, 2017, arXiv 1705.02894)."""
     return torch.relu(1 - real).mean() + torch.relu(1 + fake).mean()
+
+
+def screen(error: Tensor) -> Tensor:
+    """Energy of what repeats every 4, 8 and 16 pixels, in windows of 8 periods a side, for [B, C, H, W].
+
+    Decoders that make pixels by shuffling can lay a screen of dots over a picture, and a network with strides on
+    the same grid takes it for texture. Texture that is none repeats in nothing: over the 64 periods of a window
+    it averages away.
+
+    Args:
+        error: Picture less original, so that what the original repeats is not in it. Sides of at least 32; periods
+            whose window is larger are not looked at.
+    """
+    periods = [period for period in (4, 8, 16) if PERIODS * period <= min(error.shape[-2:])]
+    return torch.stack([_repeated(error, period) for period in periods]).sum()
+
+
+def _repeated(error: Tensor, period: int) -> Tensor:
+    """Mean square of the periodic part of each window, less its mean."""
+    side = PERIODS * period
+    rows, cols = error.shape[-2] // side, error.shape[-1] // side
+    windows = error[..., : rows * side, : cols * side].unflatten(-1, (cols, PERIODS, period))
+    part = windows.unflatten(-4, (rows, PERIODS, period)).mean((-5, -2))  # [B, C, rows, period, cols, period]
+    energy: Tensor = (part - part.mean((-3, -1), keepdim=True)).square().mean()
+    return energy

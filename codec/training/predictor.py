@@ -24,6 +24,7 @@ from codec.training.masks import coded_tokens, lost_blocks
 from codec.training.motion import motion_pool
 from codec.training.run import Run, autocast, average_weights, learning_rate
 from codec.training.token_maps import TokenMaps, token_pool
+from codec.training.tokenizer import sample_ratios
 
 
 @dataclass(frozen=True)
@@ -105,15 +106,15 @@ def draw_window(
     """A window at a random place with losses, or tokens not coded yet, and what came before it."""
     height, width = now.indices[0].shape
     place = (int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1)))
-    fine, medium, coarse = rng.dirichlet((0.5, 1.0, 1.5)) if mixed else (0.0, 0.0, 1.0)
+    ratios = sample_ratios(rng, 0.0 if mixed else 1.0)
     coding, nothing = rng.random() < recipe.coding_share, np.zeros(side * side, bool)
     lost = nothing if coding else lost_blocks((side, side), rng)
-    tokens = window_tokens(now, place, side, (fine, medium, coarse), lost)
+    tokens = window_tokens(now, place, side, ratios, lost)
     holes = lost[block_of(tokens)]
     received, asked = coded_tokens(len(tokens), rng) if coding else (~holes, holes)
     if before is None or rng.random() < recipe.unseen_share:
         return Window(tokens, received, asked)
-    earlier = window_tokens(before, place, side, (fine, medium, coarse), nothing)
+    earlier = window_tokens(before, place, side, ratios, nothing)
     if rng.random() < recipe.guessed_share:
         earlier = with_lost_blocks(earlier, lost_blocks((side, side), rng))
     return Window(tokens, received, asked, earlier)

@@ -35,14 +35,16 @@ from codec.layers import channels_last
 from codec.perceptual import Squeeze
 from codec.predictor import Predictor
 from codec.quantizer import Quantizer
+from codec.rate import ALL_COARSE, ratios_at
 from codec.tokens import from_dense, with_lost_blocks
 from codec.training.codebook_ema import CodebookEma
 from codec.training.data import batch, load_photographs
 from codec.training.export import export_tokenizer
-from codec.training.losses import PatchDiscriminator, discriminator_hinge
-from codec.training.run import Run, autocast, average_weights, learning_rate
+from codec.training.losses import PatchDiscriminator, discriminator_hinge, screen
+from codec.training.run import Run, autocast, average_weights, by_fan_in, learning_rate, set_rate
 
 SMALL_EVERY = 200  # steps between two clusterings of the coarse codebook
+PATH_SHARE = 0.75  # of the mixtures
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,19 @@ class TokenizerRecipe:
         freeze_encoder_from: Step after which encoder and codebooks stay as they are.
         tune_from: Step from which the decoder is tuned on guesses, with a rate of its own.
         tune_rate: Learning rate there; falls in a straight line to zero at the end.
-        tune_drop_share: `drop_share` from there on.
+        tune_drop_share: `drop_share` and `coarse_drop_share` from there on.
         guessed_share: Share of the steps with a frozen encoder whose holes a predictor fills, if there is one; the
             others leave them empty, and know the sub-codebooks.
+        painted_share: Share of crops of which a part is painted over in one colour.
         coarse_share: Share of crops that are all coarse, the regime of loss.
         small_share: Share of the all-coarse crops that take a sub-codebook of 8 to 512 codewords.
-        drop_share: Share of crops with blocks dropped, so that the decoder knows holes.
+        drop_share: Share of the other crops with blocks dropped, so that the decoder knows holes.
+        coarse_drop_share: The same for all-coarse crops. Before the encoder is frozen it learns from them to say a
+            little of each block in the tokens around it.
         perceptual_weight, adversarial_weight: Beside the distortion of weight 1.
         coarse_perceptual_weight: Of the crops that are all coarse, which have the least to be exact with.
+        squared_weight: Of the mean squared error, which is what PSNR asks for.
+        screen_weight: Of dots that repeat with the grid (`codec.training.losses.screen`).
         log_every, picture_every: Steps between lines of the log, between sheets of pictures.
         seed: Of crops, ratios and drops.
         compile: Use torch.compile: a minute once, then about a fifth faster.
@@ -83,11 +90,15 @@ class TokenizerRecipe:
     tune_rate: float = 2e-4
     tune_drop_share: float = 0.7
     guessed_share: float = 0.75
+    painted_share: float = 0.08
     coarse_share: float = 0.6
     small_share: float = 0.3
-    drop_share: float = 0.25
+    drop_share: float = 0.15
+    coarse_drop_share: float = 0.7
     perceptual_weight: float = 1.5
     coarse_perceptual_weight: float = 1.5
+    squared_weight: float = 0.0
+    screen_weight: float = 200.0
     adversarial_weight: float = 0.02
     log_every: int = 25
     picture_every: int = 500
@@ -112,9 +123,11 @@ class Tokenizer(nn.Module):
 
 
 def sample_ratios(rng: np.random.Generator, coarse_share: float) -> tuple[float, float, float]:
-    """(fine, medium, coarse): all coarse, or a mixture with any split, coarse included."""
+    """(fine, medium, coarse): all coarse, or a mixture, mostly one that a request for a rate comes to."""
     if rng.random() < coarse_share:
-        return 0.0, 0.0, 1.0
+        return ALL_COARSE
+    if rng.random() < PATH_SHARE:
+        return ratios_at(rng.random())
     fine, medium, coarse = rng.dirichlet((1.0, 1.0, 0.7))
     return float(fine), float(medium), float(coarse)
 
@@ -127,8 +140,10 @@ def sample_presence(
     Returns:
         present: [B, 1, h_l, w_l] for each level; lost: [B, 1, h, w], both 0/1.
     """
-    present = presence(np.stack([allocate(crop, sample_ratios(rng, recipe.coarse_share)) for crop in crops]))
-    rate = rng.uniform(0, 0.7, len(crops)) * (rng.random(len(crops)) < recipe.drop_share)
+    ratios = [sample_ratios(rng, recipe.coarse_share) for _ in crops]
+    present = presence(np.stack([allocate(*pair) for pair in zip(crops, ratios, strict=True)]))
+    share = np.array([recipe.coarse_drop_share if r == ALL_COARSE else recipe.drop_share for r in ratios])
+    rate = rng.uniform(0, 0.7, len(crops)) * (rng.random(len(crops)) < share)
     lost = rng.random(present[0].shape) < rate[:, None, None, None]
     return present, torch.from_numpy(lost).float()
 
@@ -179,9 +194,8 @@ class TokenizerTraining:
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.critic = channels_last(PatchDiscriminator())
         self.ema = CodebookEma(config)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=1e-4, fused=True
-        )
+        groups = by_fan_in(self.model)
+        self.optimizer = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.98), weight_decay=1e-4, fused=True)
         self.critic_optimizer = torch.optim.AdamW(self.critic.parameters(), lr=1e-4, betas=(0.5, 0.9), fused=True)
         if recipe.compile:
             self.model.encoder.compile()
@@ -204,7 +218,8 @@ class TokenizerTraining:
     def step(self, step: int, crops: NDArray[np.uint8], rng: np.random.Generator) -> tuple[dict[str, float], Tensor]:
         """One optimizer step on crops uint8 [B, S, S, 3]; values for the log, and the pictures made."""
         rate = self._rate(step)
-        self.optimizer.param_groups[0]["lr"] = self.critic_optimizer.param_groups[0]["lr"] = rate
+        for optimizer in (self.optimizer, self.critic_optimizer):
+            set_rate(optimizer, rate)
         if step == self.recipe.freeze_encoder_from:
             self.model.encoder.load_state_dict(self.average.encoder.state_dict())
         x = to_tensor(crops)
@@ -236,7 +251,8 @@ class TokenizerTraining:
         with torch.set_grad_enabled(not frozen):
             features = [z.float() for z in self.model.encoder(x)]
         tuning = step >= self.recipe.tune_from
-        recipe = replace(self.recipe, drop_share=self.recipe.tune_drop_share) if tuning else self.recipe
+        often = self.recipe.tune_drop_share
+        recipe = replace(self.recipe, drop_share=often, coarse_drop_share=often) if tuning else self.recipe
         present, lost = sample_presence(crops, rng, recipe)
         nothing = x.new_zeros(())
         if frozen and self.predictor is not None and rng.random() < recipe.guessed_share:
@@ -304,7 +320,9 @@ class TokenizerTraining:
         """Their weighted sum as `loss`, and each part; coarse: bool [B], crops that are all coarse."""
         recipe, zero = self.recipe, torch.zeros(())
         parts = {"loss": zero, "distortion": distortion(y, x), "squeeze": zero, "fooled": zero}
-        parts["loss"] = parts["distortion"]
+        parts["screen"] = screen(y - x)
+        parts["loss"] = parts["distortion"] + recipe.squared_weight * (y - x).square().mean()
+        parts["loss"] = parts["loss"] + recipe.screen_weight * parts["screen"]
         if self.perceptual is not None and step >= recipe.perceptual_from:
             with torch.autocast(self.device.type, enabled=False):  # differences of near features have few digits
                 distance = self.perceptual.shaken(y, x)
@@ -372,7 +390,7 @@ def train_tokenizer(
     photographs = load_photographs(photographs_folder, recipe.size)
     clock, since = time.perf_counter(), run.step
     while run.step < min(recipe.steps, stop_after or recipe.steps):
-        crops, rng = batch(photographs, recipe.size, recipe.batch, recipe.seed, run.step)
+        crops, rng = batch(photographs, recipe.size, recipe.batch, recipe.seed, run.step, recipe.painted_share)
         values, y = training.step(run.step, crops, rng)
         run.step += 1
         if run.step % recipe.log_every == 0:

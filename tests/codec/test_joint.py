@@ -13,11 +13,12 @@ from codec.errors import RequestError
 from codec.latents import latent_maps
 from codec.model import Codec
 from codec.predictor import Predictor
-from codec.training.joint import JointRecipe, JointTraining, draw, train_joint
+from codec.training.joint import JointTraining, train_joint
+from codec.training.joint_samples import JointRecipe, Sample, draw
 from codec.training.tokenizer import load_predictor
 from tests.codec.tiny import TINY, photograph, tiny_tensors
 
-RECIPE = JointRecipe(steps=4, batch=3, size=48, other_share=0.0, log_every=1, picture_every=4)
+RECIPE = JointRecipe(steps=4, batch=3, size=48, other_share=0.0, painted_share=0.0, log_every=1, picture_every=4)
 PHOTOGRAPHS = [photograph(96, 112, seed) for seed in range(3)]
 
 
@@ -71,6 +72,23 @@ def test_steps_teach_both_networks_and_leave_the_front_as_it_was() -> None:
         torch.equal(a, b) for a, b in zip(front, (*made.encoder.parameters(), made.quantizer.codebook), strict=True)
     )
     assert set(made.lossless_gains(sample.crops, sample.ratios)) == {"lossless_gain_db"}
+
+
+def test_a_predictor_of_rate_0_rests() -> None:
+    made = training(replace(RECIPE, predictor_rate=0.0))
+    before = {name: t.clone() for name, t in made.model.state_dict().items()}
+    values, _ = made.step(1, draw(PHOTOGRAPHS, [], RECIPE, holed_step(RECIPE, False)))
+    changed = {n.split(".")[0] for n, t in made.model.state_dict().items() if not torch.equal(t, before[n])}
+    assert changed == {"decoder"} and values["grad_predictor"] == 0 and values["entropy"] > 0
+
+
+def test_squeeze_weighs_less_where_more_is_lost() -> None:
+    recipe = replace(RECIPE, perceptual_weight=9.0, coarse_perceptual_weight=2.0, restraint=2.0)
+    lost = np.arange(9) < np.array([[0], [9], [3]])
+    ratios = [(0.0, 0.0, 1.0), (0.0, 0.0, 1.0), (0.2, 0.8, 0.0)]
+    sample = Sample(np.zeros((3, 48, 48, 3), np.uint8), None, ratios, lost, lost, "expected")
+    weights = training(recipe)._perceptual_weights(sample)
+    assert weights.tolist() == pytest.approx([2.0, 0.0, 9.0 * (2 / 3) ** 2])
 
 
 def test_without_losses_or_with_other_methods_there_is_no_entropy() -> None:

@@ -11,17 +11,19 @@ from PIL import Image
 from codec import checkpoint
 from codec.distortion import distortion
 from codec.errors import CheckpointError, ImageError
+from codec.layers import Conv3
 from codec.neighbour_tables import NAMES, NeighbourTables, NeighbourWeights
 from codec.predictor import Predictor
+from codec.rate import ratios_at
 from codec.training.codebook_ema import CodebookEma
-from codec.training.data import batch, load_photographs
+from codec.training.data import batch, load_photographs, painted
 from codec.training.export import export_tokenizer
-from codec.training.losses import PatchDiscriminator, discriminator_hinge
+from codec.training.losses import PatchDiscriminator, discriminator_hinge, screen
 from codec.training.masks import coded_tokens, lost_blocks
 from codec.training.predictor import PredictorRecipe, draw_window, step_loss, train_predictor
-from codec.training.run import learning_rate
+from codec.training.run import by_fan_in, learning_rate, set_rate
 from codec.training.token_maps import TokenMaps
-from codec.training.tokenizer import TokenizerRecipe, train_tokenizer
+from codec.training.tokenizer import TokenizerRecipe, sample_presence, sample_ratios, train_tokenizer
 from tests.codec.tiny import TINY, photograph, tiny_tensors
 
 RECIPE = TokenizerRecipe(
@@ -109,6 +111,54 @@ def test_a_batch_is_a_pure_function_of_seed_and_step(photographs: Path) -> None:
     assert np.array_equal(a, b) and not np.array_equal(a, c)
 
 
+def test_a_painted_crop_differs_in_one_box_of_one_colour() -> None:
+    crop = photograph(64, 64)
+    for seed in range(20):
+        shown = painted(crop, np.random.default_rng(seed))
+        rows, cols = np.nonzero((shown != crop).any(-1))
+        if len(rows):
+            box = shown[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
+            assert len(np.unique(box.reshape(-1, 3), axis=0)) == 1
+    assert len({painted(crop, np.random.default_rng(seed)).tobytes() for seed in range(20)}) > 15
+
+
+def test_a_share_of_the_crops_is_painted(photographs: Path) -> None:
+    pictures = load_photographs(photographs, 32)
+    none, some, all_ = (batch(pictures, 32, 64, 1, 5, share)[0] for share in (0.0, 0.3, 1.0))
+    differ = [(a != b).any((1, 2, 3)).mean() for a, b in ((none, some), (none, all_))]
+    assert 0.1 < differ[0] < 0.5 < 0.8 < differ[1]
+
+
+def test_coarse_and_mixed_crops_have_shares_of_losses_of_their_own() -> None:
+    crops = np.stack([photograph(64, 64, seed) for seed in range(40)])
+    recipe = replace(RECIPE, coarse_share=0.5, drop_share=0.0, coarse_drop_share=1.0)
+    present, lost = sample_presence(crops, np.random.default_rng(0), recipe)
+    coarse = present[0].flatten(1).all(1)
+    assert 0.2 < coarse.float().mean() < 0.8
+    assert not lost[~coarse].any() and lost[coarse].flatten(1).any(1).float().mean() > 0.8
+
+
+def test_mixtures_are_mostly_those_of_a_rate() -> None:
+    rng = np.random.default_rng(0)
+    drawn = np.array([sample_ratios(rng, 0.25) for _ in range(800)])
+    assert 0.2 < (drawn[:, 2] == 1).mean() < 0.3 and np.allclose(drawn.sum(1), 1)
+    ways = np.array([ratios_at(way) for way in np.linspace(0, 1, 1001)])
+    near = [np.abs(ways - one).sum(1).min() < 0.01 for one in drawn]
+    assert 0.75 < np.mean(near) < 0.95
+
+
+def test_wide_layers_learn_more_slowly() -> None:
+    network = torch.nn.ModuleList([Conv3(96, 8), Conv3(320, 8), torch.nn.Linear(320, 8)])
+    optimizer = torch.optim.AdamW(by_fan_in(network))
+    set_rate(optimizer, 0.5)
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert [rates[id(layer.weight)] for layer in network] == pytest.approx([0.5, 0.5 * 96 / 320, 0.5])
+    assert all(rates[id(layer.bias)] == 0.5 for layer in network) and len(rates) == 6
+    plain = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))])
+    set_rate(plain, 0.25)
+    assert plain.param_groups[0]["lr"] == 0.25
+
+
 def test_a_folder_without_photographs_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="no PNG, JPEG or WebP"):
         load_photographs(tmp_path, 32)
@@ -168,6 +218,19 @@ def test_distortion_is_zero_for_equal_pictures_and_hinge_for_a_sure_critic() -> 
     assert float(distortion(x, x + 1)) == pytest.approx(1)  # a constant offset has no gradients
     assert float(discriminator_hinge(torch.tensor([2.0]), torch.tensor([-2.0]))) == 0
     assert PatchDiscriminator(8)(torch.randn(1, 3, 64, 64)).shape == (1, 1, 4, 4)
+
+
+def test_a_screen_is_what_repeats_with_the_grid_and_nothing_else() -> None:
+    dots = torch.zeros(1, 3, 128, 128)
+    dots[..., ::4, ::4] = 1
+    energy = float((dots - dots.mean()).square().mean())
+    assert float(screen(dots)) == pytest.approx(3 * energy)  # it repeats every 4 pixels, and so every 8 and 16
+    assert float(screen(dots.roll((1, 2), (2, 3)))) == pytest.approx(3 * energy)
+    noise = torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    assert float(screen(noise)) < 0.06 * float(noise.square().mean())
+    steps = torch.arange(4.0).repeat_interleave(32)[:, None].expand(1, 3, 128, 128)
+    assert float(screen(steps)) == 0  # nothing repeats within a window of 32
+    assert float(screen(dots[..., :32, :32])) == pytest.approx(energy)
 
 
 def test_the_learning_rate_warms_up_and_ends_at_a_twentieth() -> None:
