@@ -171,10 +171,11 @@ class Codec:
                 seen = [z[row] for z in features]
                 maps = IndexMaps(seen, self.quantizer, self.coarse_books)
                 choice = self._choose(maps, wish)
+                tokens.append(maps.tokens(choice))
                 if refiner is not None:
                     found = refiner.refine(x[row], seen, choice)
-                    maps, choice = self._rechoose(maps, IndexMaps(found, self.quantizer, self.coarse_books), wish)
-                tokens.append(maps.tokens(choice))
+                    sought = self._rechosen(IndexMaps(found, self.quantizer, self.coarse_books), wish)
+                    tokens[-1] = self._better(refiner, x[row : row + 1], [tokens[-1], *sought])
         return tokens
 
     def _choose(self, maps: IndexMaps, wish: "Wish") -> Allocation:
@@ -182,12 +183,19 @@ class Codec:
             return Allocation(allocate(wish.frame, wish.ratios), wish.books)
         return allocate_for_bpp(wish.bpp, wish.pixels, maps.candidates(wish.frame), wish.packing, self.tables)
 
-    def _rechoose(self, nearest: IndexMaps, found: IndexMaps, wish: "Wish") -> tuple[IndexMaps, Allocation]:
-        """The tokens found take other sizes; where the least rate is out of their reach, the nearest ones stay."""
+    def _rechosen(self, found: IndexMaps, wish: "Wish") -> list[Tokens]:
+        """The tokens found, which take other sizes; none where the least rate is out of their reach."""
         try:
-            return found, self._choose(found, wish)
+            return [found.tokens(self._choose(found, wish))]
         except RequestError:
-            return nearest, self._choose(nearest, wish)
+            return []
+
+    def _better(self, refiner: Refiner, x: Tensor, ways: Sequence[Tokens]) -> Tokens:
+        """Those tokens of a picture [1, 3, H, W] that are shown best: dearer ones can have lost by their size."""
+        coarse = not any(tokens.level.any() for tokens in ways)
+        latents = [latent_maps(self.concealer.fill([tokens], "zero"), self.config.code_dim) for tokens in ways]
+        losses = [float(refiner.loss(self.decoder(maps.to(x.device)).float(), x, coarse)) for maps in latents]
+        return ways[int(np.argmin(losses))]
 
     def _books_of(self, codes: int | None) -> Books:
         sizes = [self.config.codes, *(len(book.codewords) for book in self.coarse_books)]

@@ -120,7 +120,7 @@ class Refiner:
         for step in range(self._wanted.steps):
             codes = [leaf + (self._nearest(level, leaf, book) - leaf).detach() for level, leaf in enumerate(z)]
             maps = LatentMaps([c * p for c, p in zip(codes, present, strict=True)], present, present)
-            loss = self._loss(self._decoder(maps).float(), x, not choice.quarters.any(), chance)
+            loss = self.loss(self._decoder(maps).float(), x, not choice.quarters.any(), chance)
             optimizer.param_groups[0]["lr"] = PEAK_RATE * (1 - step / self._wanted.steps)
             for leaf, slope, here in zip(z, torch.autograd.grad(loss, z), free, strict=True):
                 leaf.grad = slope * here
@@ -141,10 +141,19 @@ class Refiner:
                 codes[:, here] = words[nearest(rows[:, here], words)]
         return codes.permute(0, 3, 1, 2)
 
-    def _loss(self, y: Tensor, x: Tensor, coarse: bool, chance: torch.Generator) -> Tensor:
+    def loss(self, y: Tensor, x: Tensor, coarse: bool, chance: torch.Generator | None = None) -> Tensor:
+        """What is minimised.
+
+        Args:
+            y: Pictures shown, [B, 3, H, W] in [-1, 1].
+            x: Originals.
+            coarse: Whether they are all coarse.
+            chance: Moves the window of the perceptual distance; default: the place of the first step.
+        """
         loss = distortion(y, x) + SQUARED_WEIGHT * (y - x).square().mean()
         if self._wanted.perceptual is not None:
             weight = COARSE_PERCEPTUAL_WEIGHT if coarse else PERCEPTUAL_WEIGHT
+            chance = torch.Generator().manual_seed(0) if chance is None else chance
             loss = loss + weight * self._wanted.perceptual.shaken(y, x, chance).mean()
         return loss
 

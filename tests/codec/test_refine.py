@@ -66,6 +66,18 @@ def test_a_rate_out_of_reach_of_what_is_sought_takes_the_nearest() -> None:
     assert len(codec.encode(frame, bpp=least, refinement=SOUGHT)) == 16
 
 
+@pytest.mark.parametrize("losses", [(1.0, 2.0), (2.0, 1.0)])
+def test_what_is_found_is_dropped_if_it_is_shown_worse(
+    losses: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec, frame, told = tiny_codec(), photograph(64, 64), iter(losses)
+    nearest = codec.encode(frame)
+    monkeypatch.setattr(refine.Refiner, "refine", lambda self, picture, features, choice: [-z for z in features])
+    monkeypatch.setattr(refine.Refiner, "loss", lambda self, y, x, coarse: next(told))
+    kept = np.array_equal(codec.encode(frame, refinement=SOUGHT).index, nearest.index)
+    assert kept == (losses[0] < losses[1])
+
+
 def test_a_sub_codebook_is_kept_to() -> None:
     codec, frame = tiny_codec(), photograph(64, 64)
     sought = codec.encode(frame, codes=8, refinement=SOUGHT)
