@@ -20,7 +20,7 @@ from torch import Tensor
 from codec.config import CodecConfig
 from codec.errors import CheckpointError
 
-FORMAT = "1"
+FORMAT = "2"  # 1: before the encoder had norms
 
 
 def digest(tensors: dict[str, Tensor]) -> bytes:

@@ -26,6 +26,7 @@ class CodecConfig:
         code_dim: D, dimensions of a codeword (unit length).
         encoder_widths, decoder_widths: Channels at H/4, H/8, H/16.
         encoder_blocks, decoder_blocks: Residual blocks at H/4, H/8, H/16.
+        coarse_hidden: Channels inside the residual blocks at H/16, which have most of the weights.
         cond_width: Channels of the decoder's conditioning branch.
         predictor_width, predictor_layers, predictor_heads: The masked transformer.
     """
@@ -33,9 +34,10 @@ class CodecConfig:
     codes: int = 1024
     code_dim: int = 12
     encoder_widths: tuple[int, int, int] = (64, 160, 320)
-    encoder_blocks: tuple[int, int, int] = (2, 2, 2)
+    encoder_blocks: tuple[int, int, int] = (4, 3, 2)
     decoder_widths: tuple[int, int, int] = (96, 192, 320)
-    decoder_blocks: tuple[int, int, int] = (3, 2, 3)
+    decoder_blocks: tuple[int, int, int] = (4, 3, 3)
+    coarse_hidden: int = 256
     cond_width: int = 64
     predictor_width: int = 256
     predictor_layers: int = 7

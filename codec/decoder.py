@@ -22,11 +22,11 @@ from codec.layers import Conv3, ModulatedNorm, ResBlock, resample
 class Stage(nn.Module):
     """Modulated norm, then residual blocks, on one grid."""
 
-    def __init__(self, width: int, blocks: int, cond_channels: int, cond_width: int) -> None:
+    def __init__(self, width: int, blocks: int, cond_channels: int, cond_width: int, hidden: int | None = None) -> None:
         super().__init__()
         self.enter = Conv3(cond_channels, width)
         self.norm = ModulatedNorm(width, cond_channels, cond_width)
-        self.blocks = nn.Sequential(*(ResBlock(width) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(ResBlock(width, hidden) for _ in range(blocks)))
 
     def forward(self, h: Tensor | None, cond: Tensor) -> Tensor:
         """From the coarser grid's h [B, C, h, w] (None at the coarsest) and cond to [B, C, h, w]."""
@@ -44,7 +44,7 @@ class Decoder(nn.Module):
         fine, medium, coarse = config.decoder_widths
         n_fine, n_medium, n_coarse = config.decoder_blocks
         cond = condition_channels(config.code_dim)
-        self.stage_coarse = Stage(coarse, n_coarse, cond, config.cond_width)
+        self.stage_coarse = Stage(coarse, n_coarse, cond, config.cond_width, config.coarse_hidden)
         self.stage_medium = Stage(medium, n_medium, cond, config.cond_width)
         self.stage_fine = Stage(fine, n_fine, cond, config.cond_width)
         self.to_medium = nn.Conv2d(coarse, medium, 1)

@@ -4,11 +4,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec.config import CodecConfig
-from codec.layers import Conv3, ResBlock
+from codec.layers import Conv3, ResBlock, channel_norm
 
 
 class Encoder(nn.Module):
     """PixelUnshuffle(4) stem, residual stages at H/4, H/8, H/16, a head at each grid.
+
+    Features are of unit length in the end, whatever comes before: without a norm where a stage begins,
+    weights grow unchecked, and nine of ten units at H/16 fell silent.
 
     One pass gives the features of all three granularities, so choosing the granularity of a block
     costs nothing after it (Control-GIC, arXiv 2406.00758, section 3.1).
@@ -23,7 +26,7 @@ class Encoder(nn.Module):
         self.down_medium = Conv3(fine, medium, stride=2)
         self.stage_medium = nn.Sequential(*(ResBlock(medium) for _ in range(n_medium)))
         self.down_coarse = Conv3(medium, coarse, stride=2)
-        self.stage_coarse = nn.Sequential(*(ResBlock(coarse) for _ in range(n_coarse)))
+        self.stage_coarse = nn.Sequential(*(ResBlock(coarse, config.coarse_hidden) for _ in range(n_coarse)))
         self.heads = nn.ModuleList(nn.Conv2d(width, config.code_dim, 1) for width in (coarse, medium, fine))
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -37,7 +40,7 @@ class Encoder(nn.Module):
             unit length along D.
         """
         fine = self.stage_fine(self.stem(F.pixel_unshuffle(x, 4)))
-        medium = self.stage_medium(self.down_medium(fine))
-        coarse = self.stage_coarse(self.down_coarse(medium))
+        medium = self.stage_medium(channel_norm(self.down_medium(fine)))
+        coarse = self.stage_coarse(channel_norm(self.down_coarse(medium)))
         grids = zip(self.heads, (coarse, medium, fine), strict=True)
         return [F.normalize(head(F.silu(h)), dim=1) for head, h in grids]

@@ -52,12 +52,17 @@ def freeze(network: nn.Module) -> None:
 
 
 class ResBlock(nn.Module):
-    """x + conv(silu(conv(silu(x)))), the last convolution zero at birth. [B, C, h, w] -> same."""
+    """x + conv(silu(conv(silu(x)))), the last convolution zero at birth. [B, C, h, w] -> same.
 
-    def __init__(self, width: int) -> None:
+    Args:
+        width: C, channels.
+        hidden: Channels between the convolutions; default as many.
+    """
+
+    def __init__(self, width: int, hidden: int | None = None) -> None:
         super().__init__()
-        self.conv1 = Conv3(width, width)
-        self.conv2 = Conv3(width, width)
+        self.conv1 = Conv3(width, hidden or width)
+        self.conv2 = Conv3(hidden or width, width)
         nn.init.zeros_(self.conv2.weight)
         nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
 
@@ -65,6 +70,12 @@ class ResBlock(nn.Module):
         """One residual step."""
         out: Tensor = x + self.conv2(F.silu(self.conv1(F.silu(x))))
         return out
+
+
+def channel_norm(x: Tensor) -> Tensor:
+    """x [B, C, h, w] with a root mean square of 1 over the channels of each place."""
+    norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)  # one pass, whatever x is
+    return x * torch.rsqrt(norm.square() / x.shape[1] + 1e-6).to(x.dtype)
 
 
 class ModulatedNorm(nn.Module):
@@ -84,9 +95,7 @@ class ModulatedNorm(nn.Module):
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
         """x [B, C, h, w], cond [B, cond_channels, h, w] -> [B, C, h, w]."""
         scale, shift = self.to_scale_shift(F.silu(self.embed(cond))).chunk(2, dim=1)
-        norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)  # one pass, whatever x is
-        rms = torch.rsqrt(norm.square() / x.shape[1] + 1e-6).to(x.dtype)
-        return torch.addcmul(shift, x * rms, 1 + scale)
+        return torch.addcmul(shift, channel_norm(x), 1 + scale)
 
 
 def resample(x: Tensor, factor: int) -> Tensor:

@@ -77,7 +77,7 @@ def test_surprise_is_measured_on_what_was_lost(table: pd.DataFrame) -> None:
     bits = table[table["loss"] > 0].groupby("concealment")["bits_missing"].mean()
     assert 3.5 < bits["expected"] < 4.5, "16 codewords, an untrained transformer"
     seeing = bits[["expected+temporal", "copy_or_expected+temporal"]]
-    assert (seeing < bits["expected"] - 0.8).all(), "one film stands still"
+    assert (seeing < bits["expected"] - 0.6).all(), "one film stands still"
     assert table[table["concealment"] == "zero"]["bits_missing"].isna().all()
 
 

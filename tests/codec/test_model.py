@@ -111,7 +111,7 @@ def test_weights_of_another_format_say_which_is_needed(tmp_path: Path) -> None:
 
     path = tmp_path / "tokenizer.safetensors"
     save_file(load_file(path), path, {"format": "7", "network": "tokenizer"})
-    with pytest.raises(CheckpointError, match="format 1 are needed, got '7'"):
+    with pytest.raises(CheckpointError, match="format 2 are needed, got '7'"):
         Codec.load(tmp_path)
 
 

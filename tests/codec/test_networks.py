@@ -7,7 +7,7 @@ import torch
 from codec.decoder import Decoder
 from codec.encoder import Encoder
 from codec.latents import LatentMaps
-from codec.layers import Conv3, channels_last, freeze
+from codec.layers import Conv3, channel_norm, channels_last, freeze
 from codec.packing import pack
 from codec.precision import multiplies_bf16
 from codec.predictor import Predictor
@@ -20,6 +20,24 @@ def test_encoder_gives_unit_vectors_on_three_grids() -> None:
     assert [tuple(z.shape) for z in features] == [(2, 4, 3, 2), (2, 4, 6, 4), (2, 4, 12, 8)]
     for z in features:
         assert torch.allclose(z.norm(dim=1), torch.ones(()), atol=1e-5)
+
+
+def test_a_channel_norm_gives_every_place_the_same_strength() -> None:
+    x = torch.randn(2, 8, 3, 5) * torch.rand(2, 1, 3, 5) * 100
+    assert torch.allclose(channel_norm(x).square().mean(1), torch.ones(2, 3, 5), atol=1e-4)
+
+
+def test_features_do_not_see_how_strong_the_stage_before_is() -> None:
+    """What has no influence on the loss cannot be relied on to stay small."""
+    torch.manual_seed(0)
+    encoder, x = Encoder(TINY), torch.randn(1, 3, 32, 32)
+    before = encoder(x)
+    with torch.no_grad():
+        for down in (encoder.down_medium, encoder.down_coarse):
+            down.weight *= 30
+            down.bias *= 30
+    after = encoder(x)
+    assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(before, after, strict=True))
 
 
 def test_the_nearest_codeword_of_a_codeword_is_itself() -> None:

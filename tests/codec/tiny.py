@@ -17,6 +17,7 @@ TINY = CodecConfig(
     encoder_blocks=(1, 1, 1),
     decoder_widths=(12, 8, 8),
     decoder_blocks=(1, 1, 1),
+    coarse_hidden=8,
     cond_width=8,
     predictor_width=32,
     predictor_layers=2,
