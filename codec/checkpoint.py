@@ -77,7 +77,7 @@ def load(path: Path, network: str) -> tuple[CodecConfig, dict[str, Tensor], byte
             str(path),
             f"weights of format {FORMAT} are needed",
             metadata.get("format", "none"),
-            "Export them with this version",
+            "Train again, or use the version that made them",
         )
     if metadata.get("network") != network:
         raise CheckpointError(str(path), f"the {network} is needed here", metadata.get("network"))

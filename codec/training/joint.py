@@ -6,7 +6,8 @@
 
 Until here the predictor learnt which token is probable, the decoder what to make of guesses as they
 came. Together they learn which guess makes the better picture; a small cross-entropy keeps the
-distribution honest. Encoder and codebooks rest, so streams stay decodable in both directions. Part of
+distribution honest. Or the predictor rests (`predictor_rate` 0), and the decoder learns alone what to make of its guesses.
+Encoder and codebooks rest, so streams stay decodable in both directions. Part of
 the pictures lose nothing and are held to what the decoder made of them at first, so that the lossless
 picture keeps its quality: the log says what it gains.
 """
@@ -236,7 +237,7 @@ def train_joint(
         values, y = training.step(run.step, sample)
         run.step += 1
         if run.step % recipe.log_every == 0:
-            run.log(values | training.lossless_gains(sample.crops, sample.ratios))
+            run.log(values | training.lossless_gains(sample.crops, sample.ratios), recipe.steps)
         if run.step % recipe.picture_every == 0:
             save_pictures(run_folder / f"step{run.step:06d}.png", [to_tensor(sample.crops)[:8], y[:8]])
         run.save_if_due()

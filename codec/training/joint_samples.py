@@ -14,6 +14,7 @@ from codec.films import clip_files
 from codec.training.data import painted, random_crop
 from codec.training.masks import lost_blocks
 from codec.training.motion import Pair, camera_pair, clip_pairs
+from codec.training.run import check_recipe
 from codec.training.tokenizer import sample_ratios
 
 PAIRS_A_CLIP, EVERY = 20, 15  # at 256 pixels a side 8 MB a clip
@@ -74,6 +75,7 @@ class JointRecipe:
     seed: int = 1
 
     def __post_init__(self) -> None:
+        check_recipe(self)
         if min(self.steps, self.batch) < 1 or self.size < 32 or self.size % BLOCK:
             raise RequestError(
                 "recipe",

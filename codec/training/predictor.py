@@ -22,7 +22,7 @@ from codec.tokens import Tokens, block_of, from_dense, with_lost_blocks
 from codec.training.export import frozen_front
 from codec.training.masks import coded_tokens, lost_blocks
 from codec.training.motion import motion_pool
-from codec.training.run import Run, autocast, average_weights, learning_rate
+from codec.training.run import Run, autocast, average_weights, check_recipe, learning_rate
 from codec.training.token_maps import TokenMaps, token_pool
 from codec.training.tokenizer import sample_ratios
 
@@ -61,6 +61,9 @@ class PredictorRecipe:
     variants: int = 1
     log_every: int = 25
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        check_recipe(self)
 
 
 @dataclass(frozen=True)
@@ -227,7 +230,7 @@ def train_predictor(
         run.step += 1
         if run.step % recipe.log_every == 0:
             values = {"rate": rate, "loss": loss.item(), "bits": bits.item(), "right": right, "grad": norm.item()}
-            run.log(values | kind)
+            run.log(values | kind, recipe.steps)
         run.save_if_due()
     run.save()
     path = run_folder / "predictor.safetensors"

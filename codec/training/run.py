@@ -5,6 +5,7 @@ import math
 import os
 import time
 from contextlib import nullcontext
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,20 @@ def learning_rate(step: int, steps: int, peak: float, warmup: int = 100) -> floa
         return peak * (step + 1) / warmup
     done = min((step - warmup) / max(steps - warmup, 1), 1.0)
     return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def check_recipe(recipe: Any) -> None:
+    """Numbers of a recipe, a dataclass, that are none for what their names say.
+
+    Raises:
+        RequestError: If a share is not within 0 to 1, or a weight, a rate or a restraint is below 0.
+    """
+    for field in fields(recipe):
+        kind, value = field.name.rpartition("_")[2], getattr(recipe, field.name)
+        if kind == "share" and not 0 <= value <= 1:
+            raise RequestError("recipe", f"{field.name} is a share, from 0 to 1", value)
+        if kind in ("weight", "rate", "restraint") and not 0 <= value < math.inf:
+            raise RequestError("recipe", f"{field.name} is at least 0", value)
 
 
 def by_fan_in(network: nn.Module) -> list[dict[str, Any]]:
@@ -97,14 +112,19 @@ class Run:
                 )
             self._load()
         self._started = self._saved = time.perf_counter()
+        self._begun = (self._started, self.step)
 
     def _load(self) -> None:
         try:
             state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many kinds for a damaged file
             raise CheckpointError(str(self.checkpoint), f"cannot be read ({error})") from error
-        for name, part in self.parts.items():
-            part.load_state_dict(state[name])
+        try:
+            for name, part in self.parts.items():
+                part.load_state_dict(state[name])
+        except (KeyError, ValueError, RuntimeError) as error:
+            rule, way = "holds other networks or groups of parameters", "Resume it with the version that began it"
+            raise CheckpointError(str(self.checkpoint), rule, str(error).partition("\n")[0], way) from error
         self.step, self.seconds = state["step"], state["seconds"]
         torch.set_rng_state(state["rng"])
 
@@ -122,15 +142,21 @@ class Run:
         if time.perf_counter() - self._saved > SAVE_EVERY_S:
             self.save()
 
-    def log(self, values: dict[str, float]) -> None:
-        """One line on the terminal, the same fields in `log.csv`."""
+    def log(self, values: dict[str, float], steps: int) -> None:
+        """One line on the terminal, the same fields in `log.csv`; the terminal also says how long until `steps`."""
         seconds = self.seconds + time.perf_counter() - self._started
         row = {"step": self.step, "seconds": round(seconds), **{k: round(v, 5) for k, v in values.items()}}
         path = self.folder / "log.csv"
         header = path.read_text().partition("\n")[0].split(",") if path.exists() else []
         with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=header or list(row))
+            writer = csv.DictWriter(file, header or list(row), extrasaction="ignore")  # of a version before
             if not header:
                 writer.writeheader()
             writer.writerow(row)
-        print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+        print("  ".join(f"{name} {value}" for name, value in row.items()), f" {self._left(steps)}", flush=True)
+
+    def _left(self, steps: int) -> str:
+        """At the speed since this process began."""
+        start, first = self._begun
+        left = (time.perf_counter() - start) / max(1, self.step - first) * (steps - self.step)
+        return f"of {steps} steps, about {left / 60:.0f} min left"

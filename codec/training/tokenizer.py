@@ -41,7 +41,7 @@ from codec.training.codebook_ema import CodebookEma
 from codec.training.data import batch, load_photographs
 from codec.training.export import export_tokenizer
 from codec.training.losses import PatchDiscriminator, discriminator_hinge, screen
-from codec.training.run import Run, autocast, average_weights, by_fan_in, learning_rate, set_rate
+from codec.training.run import Run, autocast, average_weights, by_fan_in, check_recipe, learning_rate, set_rate
 
 SMALL_EVERY = 200  # steps between two clusterings of the coarse codebook
 PATH_SHARE = 0.75  # of the mixtures
@@ -106,6 +106,7 @@ class TokenizerRecipe:
     compile: bool = False
 
     def __post_init__(self) -> None:
+        check_recipe(self)
         if min(self.steps, self.batch) < 1 or self.size < 32 or self.size % 16:
             raise RequestError(
                 "recipe",
@@ -395,7 +396,7 @@ def train_tokenizer(
         run.step += 1
         if run.step % recipe.log_every == 0:
             speed = (run.step - since) / (time.perf_counter() - clock)
-            run.log(values | training.codebook_use() | {"steps_per_s": speed})
+            run.log(values | training.codebook_use() | {"steps_per_s": speed}, recipe.steps)
         if run.step % recipe.picture_every == 0:
             save_pictures(run_folder / f"step{run.step:06d}.png", [to_tensor(crops)[:8], y[:8]])
         run.save_if_due()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from codec import checkpoint
 from codec.distortion import distortion
-from codec.errors import CheckpointError, ImageError
+from codec.errors import CheckpointError, ImageError, RequestError
 from codec.layers import Conv3
 from codec.neighbour_tables import NAMES, NeighbourTables, NeighbourWeights
 from codec.predictor import Predictor
@@ -18,6 +18,7 @@ from codec.rate import ratios_at
 from codec.training.codebook_ema import CodebookEma
 from codec.training.data import batch, load_photographs, painted
 from codec.training.export import export_tokenizer
+from codec.training.joint_samples import JointRecipe
 from codec.training.losses import PatchDiscriminator, discriminator_hinge, screen
 from codec.training.masks import coded_tokens, lost_blocks
 from codec.training.predictor import PredictorRecipe, draw_window, step_loss, train_predictor
@@ -79,6 +80,31 @@ def test_a_run_is_never_started_over_another(photographs: Path, tmp_path: Path) 
     train_tokenizer(photographs, tmp_path / "run", None, replace(RECIPE, steps=1), TINY)
     with pytest.raises(CheckpointError, match="this folder holds a run.*--resume"):
         train_tokenizer(photographs, tmp_path / "run", None, RECIPE, TINY)
+
+
+def test_a_run_of_other_networks_is_named(photographs: Path, tmp_path: Path) -> None:
+    train_tokenizer(photographs, tmp_path / "run", None, replace(RECIPE, steps=1), TINY)
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt.*other networks.*Resume it with the version"):
+        train_tokenizer(photographs, tmp_path / "run", None, RECIPE, replace(TINY, coarse_hidden=4), resume=True)
+
+
+def test_the_terminal_says_how_long_it_will_take(
+    photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_tokenizer(photographs, tmp_path / "run", None, RECIPE, TINY)
+    assert capsys.readouterr().out.count("of 4 steps, about 0 min left") == 4
+
+
+@pytest.mark.parametrize("kind", [TokenizerRecipe, PredictorRecipe, JointRecipe])
+@pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
+def test_shares_and_weights_of_a_recipe_are_checked(kind: type, value: float) -> None:
+    share = "temporal_share" if kind is not TokenizerRecipe else "painted_share"
+    with pytest.raises(RequestError, match=f"{share} is a share, from 0 to 1, got {value}"):
+        kind(**{share: value})
+    weight = "vector_weight" if kind is PredictorRecipe else "screen_weight"
+    if value != 1.5:
+        with pytest.raises(RequestError, match=f"{weight} is at least 0"):
+            kind(**{weight: value})
 
 
 def test_the_encoder_rests_once_frozen(photographs: Path, tmp_path: Path) -> None:
