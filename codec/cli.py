@@ -173,7 +173,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--repeats", type=positive, default=5, metavar="N", help="of each task (default 5)")
     parser.add_argument("--threads", type=positive, metavar="N", help="of torch (default: as many as it likes)")
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, or auto")
+    _add_device(parser)
     parser.add_argument("--out", type=place, metavar="FILE.csv", help="write the table")
     _add_precision(parser)
     _add_weights(parser)
@@ -233,6 +233,12 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         network.add_argument("--stop-after", type=positive, metavar="N", help="pause there; the schedule stays")
         network.add_argument("--resume", action="store_true", help="continue the run in RUN_DIR, exactly")
         network.set_defaults(verb=verb)
+    for network in (tokenizer, predictor, codebooks, copying, joint):
+        _add_device(network)
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, or auto")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -198,7 +198,9 @@ def surest(holes: Tensor, left: Tensor, top: Tensor, share: float) -> Tensor:
     """The surest of what is left, so that in each row `share` of all holes is filled; bool [B, N] all of them."""
     wanted = (holes.sum(1) * share).ceil().long() - (holes & ~left).sum(1)
     order = torch.where(left, top, -1.0).argsort(dim=1, descending=True, stable=True)
-    place = torch.empty_like(order).scatter_(1, order, torch.arange(order.shape[1]).expand_as(order))
+    place = torch.empty_like(order).scatter_(
+        1, order, torch.arange(order.shape[1], device=order.device).expand_as(order)
+    )
     return left & (place < wanted[:, None])
 
 

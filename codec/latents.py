@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import torch
@@ -62,9 +63,9 @@ def condition(maps: LatentMaps, grid: int) -> Tensor:
     """All levels on one grid: [B, L*D + L + 1, h_grid, w_grid]."""
     parts = [resample(maps.code[level], grid - level) for level in range(LEVELS)]
     parts += [resample(maps.present[level], grid - level) for level in range(LEVELS)]
-    doubt = sum(resample(maps.confidence[level], grid - level) for level in range(LEVELS))
+    doubt = reduce(torch.add, (resample(maps.confidence[level], grid - level) for level in range(LEVELS)))
     # Joined along the last axis: channels last in memory, which the convolutions need not undo then.
-    return torch.cat([part.permute(0, 2, 3, 1) for part in (*parts, torch.as_tensor(doubt))], -1).permute(0, 3, 1, 2)
+    return torch.cat([part.permute(0, 2, 3, 1) for part in (*parts, doubt)], -1).permute(0, 3, 1, 2)
 
 
 def condition_channels(code_dim: int) -> int:

@@ -28,6 +28,7 @@ from codec.conceal_own import conceal_by_path, is_path
 from codec.config import BLOCK, CodecConfig
 from codec.context_model import ContextModel
 from codec.decoder import Decoder
+from codec.device import choose_device
 from codec.encoder import Encoder
 from codec.entropy import CONTEXT, Tables
 from codec.errors import CheckpointError, RequestError
@@ -375,19 +376,6 @@ def neighbour_tables(tensors: dict[str, Tensor], codes: int) -> NeighbourTables 
         raise CheckpointError(missing[0], "tables by neighbours come together", "", "Export the weights again")
     weights = NeighbourWeights(*(tensors.pop(name).numpy() for name in NAMES))
     return NeighbourTables(weights, codes, smaller_sizes(codes))
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of a name.
-
-    Raises:
-        RequestError: If the name is unknown, or CUDA is asked for and missing.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise RequestError("device", "must be auto, cpu or cuda", name)
-    if name == "cuda" and not torch.cuda.is_available():
-        raise RequestError("device", "this machine, or this build of torch, has no CUDA", name, "Use cpu or auto")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _to_tensor(frames: NDArray[np.uint8]) -> Tensor:

@@ -251,11 +251,12 @@ def train_tokenizer(args: argparse.Namespace) -> None:
     """Train; the trainer exports by itself."""
     from codec.config import CodecConfig
     from codec.training import tokenizer
+    from codec.training.tokenizer_samples import TokenizerRecipe
 
-    recipe = replace(tokenizer.TokenizerRecipe(), compile=args.compile, **_given(args))
+    recipe = replace(TokenizerRecipe(), compile=args.compile, **_given(args))
     paths = (args.predictor, args.start)
     tokenizer.train_tokenizer(
-        args.data, args.out, args.squeeze, recipe, CodecConfig(), args.resume, args.stop_after, *paths
+        args.data, args.out, args.squeeze, recipe, CodecConfig(), args.resume, args.stop_after, *paths, args.device
     )
     print(args.out / "tokenizer.safetensors")
 
@@ -266,14 +267,16 @@ def train_codebooks(args: argparse.Namespace) -> None:
     from codec.training.export import train_codebooks
 
     recipe = TuningRecipe(args.tune_steps) if args.tune_steps else None
-    print(f"{args.out}: sha256 {train_codebooks(args.tokenizer, args.data, args.out, args.squeeze, recipe)}")
+    print(
+        f"{args.out}: sha256 {train_codebooks(args.tokenizer, args.data, args.out, args.squeeze, recipe, args.device)}"
+    )
 
 
 def train_copying(args: argparse.Namespace) -> None:
     """Fit, write a copy of the weights."""
     from codec.training.copying import train_copying
 
-    print(f"{args.out}: {train_copying(args.tokenizer, args.predictor, args.data, args.out)}")
+    print(f"{args.out}: {train_copying(args.tokenizer, args.predictor, args.data, args.out, device=args.device)}")
 
 
 def train_predictor(args: argparse.Namespace) -> None:
@@ -282,7 +285,8 @@ def train_predictor(args: argparse.Namespace) -> None:
 
     recipe = replace(predictor.PredictorRecipe(), **_given(args))
     paths = (args.clips, args.start)
-    print(predictor.train_predictor(args.data, args.out, args.tokenizer, recipe, args.resume, args.stop_after, *paths))
+    rest = (args.resume, args.stop_after, *paths, args.device)
+    print(predictor.train_predictor(args.data, args.out, args.tokenizer, recipe, *rest))
 
 
 def train_joint(args: argparse.Namespace) -> None:
@@ -293,7 +297,7 @@ def train_joint(args: argparse.Namespace) -> None:
     recipe = replace(JointRecipe(), **_given(args))
     paths = (args.tokenizer, args.predictor)
     for path in joint.train_joint(
-        args.data, args.out, *paths, recipe, args.clips, args.squeeze, args.resume, args.stop_after
+        args.data, args.out, *paths, recipe, args.clips, args.squeeze, args.resume, args.stop_after, args.device
     ):
         print(path)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec.codebook import cluster, smaller_sizes
-from codec.config import LEVELS, CodecConfig
+from codec.config import LEVELS
 
 DECAY = 0.98
 RESTART_EVERY = 50
@@ -18,26 +18,30 @@ RESTART_BELOW = 0.01  # of the uniform share
 
 
 class CodebookEma(nn.Module):
-    """Averages for three codebooks, written into the quantizer's codebook [L, K, D]; and the sub-codebooks."""
+    """Averages for three codebooks, written into the quantizer's codebook [L, K, D]; and the sub-codebooks.
+
+    Args:
+        codes, code_dim: K and D.
+    """
 
     count: Tensor
     total: Tensor
     usage: Tensor
     small: Tensor
 
-    def __init__(self, config: CodecConfig) -> None:
+    def __init__(self, codes: int, code_dim: int) -> None:
         super().__init__()
-        shape = (LEVELS, config.codes, config.code_dim)
+        shape = (LEVELS, codes, code_dim)
         self.register_buffer("count", torch.zeros(shape[:2]))
         self.register_buffer("total", torch.zeros(shape))
         self.register_buffer("usage", torch.zeros(shape[:2]))
-        self.register_buffer("small", torch.zeros(sum(smaller_sizes(config.codes)), config.code_dim))
+        self.register_buffer("small", torch.zeros(sum(smaller_sizes(codes)), code_dim))
 
     @torch.no_grad()
     def kmeans(self, level: int, z: Tensor, codebook: Tensor, iterations: int = 10) -> None:
         """Spherical k-means of z [N, D] into codebook [K, D], started from random features."""
         pick = torch.randint(len(z), (len(codebook),))
-        codebook.copy_(F.normalize(z[pick] + 1e-3 * torch.randn_like(codebook), dim=-1))
+        codebook.copy_(F.normalize(z[pick] + 1e-3 * torch.randn(codebook.shape).to(z), dim=-1))
         for _ in range(iterations):
             index = (z @ codebook.T).argmax(-1)
             total = torch.zeros_like(codebook).index_add_(0, index, z)
@@ -77,7 +81,7 @@ class CodebookEma(nn.Module):
 
     def recluster(self, codebook: Tensor) -> None:
         """Sub-codebooks of the coarse codebook [K, D] as it is used by now, one below the other in `small`."""
-        usage = self.count[0].clamp_min(1e-3)
+        codebook, usage = codebook.cpu(), self.count[0].clamp_min(1e-3).cpu()
         self.small.copy_(torch.cat([cluster(codebook, usage, size).codewords for size in smaller_sizes(len(codebook))]))
 
     def perplexity(self) -> list[float]:

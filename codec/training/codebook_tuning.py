@@ -66,7 +66,7 @@ class View:
 
     def loss(self, crops: NDArray[np.uint8], codewords: Tensor) -> Tensor:
         """Distortion + squeeze of crops uint8 [B, S, S, 3] sent with codewords [K', D]; differentiable in these."""
-        x = torch.tensor(crops).permute(0, 3, 1, 2).float() / 127.5 - 1
+        x = torch.tensor(crops).to(codewords.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             z = self.encoder(x)[0].float().permute(0, 2, 3, 1)
@@ -97,8 +97,9 @@ def tuned(words: Sequence[Tensor], photographs: Photographs, view: View, recipe:
         raise RequestError(
             "--tune-steps", "needs two photographs at least, one of them held out", len(photographs), advice
         )
+    where = view.encoder.stem.weight.device
     taught = [photo for number, photo in enumerate(photographs) if number % HELD_OUT]
-    moved = [codewords.clone().requires_grad_() for codewords in words]
+    moved = [codewords.to(where).clone().requires_grad_() for codewords in words]
     optimizers = [torch.optim.Adam([codewords], recipe.rate, betas=(0.9, 0.99)) for codewords in moved]
     for step in range(recipe.steps):
         turn = step % len(moved)
@@ -118,9 +119,12 @@ def better(
 ) -> list[Tensor]:
     """Of each pair of codebooks the one with the smaller loss on crops of photographs; says so, a line a size."""
     chosen, judged = [], batch(list(held_out), recipe.size, recipe.judged, recipe.seed, recipe.steps)[0]
+    where = view.encoder.stem.weight.device
     parts = [judged[start : start + recipe.batch] for start in range(0, len(judged), recipe.batch)]
     for old, new in zip(words, moved, strict=True):
-        before, after = (float(np.mean([view.loss(part, each).item() for part in parts])) for each in (old, new))
-        chosen.append(new if after < before else old)
+        before, after = (
+            float(np.mean([view.loss(part, each.to(where)).item() for part in parts])) for each in (old, new)
+        )
+        chosen.append(new.cpu() if after < before else old)
         print(f"{len(old)} codewords: loss {before:.4f} by k-means, {after:.4f} tuned", flush=True)
     return chosen

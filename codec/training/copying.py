@@ -13,15 +13,15 @@ from torch import Tensor
 from codec import checkpoint
 from codec.conceal import Concealer, frames_before
 from codec.copying import Copying, Hints, hints_of
+from codec.device import choose_device
 from codec.errors import ImageError
 from codec.films import clip_files
 from codec.packing import pack
 from codec.tokens import Tokens, from_dense, with_lost_blocks
-from codec.training.export import frozen_front
 from codec.training.masks import lost_blocks
 from codec.training.motion import clip_pairs
+from codec.training.networks import frozen_tokenizer, load_predictor
 from codec.training.token_maps import index_maps
-from codec.training.tokenizer import load_predictor
 
 SIDE = 256  # of the frames in pixels
 EVERY, PAIRS_A_CLIP = 15, 8
@@ -49,7 +49,9 @@ class Evidence:
         return bits
 
 
-def train_copying(tokenizer_weights: Path, predictor_weights: Path, clips: Path, out: Path, seed: int = 1) -> str:
+def train_copying(
+    tokenizer_weights: Path, predictor_weights: Path, clips: Path, out: Path, seed: int = 1, device: str = "cpu"
+) -> str:
     """Write a copy of a predictor with its tilt fitted to clips; returns what it gained, in words.
 
     Args:
@@ -58,25 +60,28 @@ def train_copying(tokenizer_weights: Path, predictor_weights: Path, clips: Path,
         clips: Folder of clips (needs PyAV); 8 pairs of frames of each, far apart, count as much as those of any other.
         out: The safetensors file to write.
         seed: Of places and losses.
+        device: "cpu", "cuda", or "auto": CUDA where there is one. The networks run there; the fit is on the CPU.
 
     Raises:
         ImageError: If there are no clips, they are too short, or PyAV is missing.
         CheckpointError: If weights cannot be read.
+        RequestError: If the device is not to be had.
     """
+    where = choose_device(device)
     config, tensors, _ = checkpoint.load(tokenizer_weights, "tokenizer")
     _, state, _ = checkpoint.load(predictor_weights, "predictor")
-    encoder, quantizer = frozen_front(config, tensors)
-    predictor = load_predictor(predictor_weights)
-    concealer, rng, found = Concealer(predictor, quantizer.codebook), np.random.default_rng(seed), Evidence()
+    tokenizer, predictor = frozen_tokenizer(config, tensors, where), load_predictor(predictor_weights, where)
+    codebook = tokenizer.quantizer.codebook
+    concealer, rng, found = Concealer(predictor, codebook), np.random.default_rng(seed), Evidence()
     for path in clip_files(clips):
         pairs = list(clip_pairs(path, SIDE, rng, EVERY, PAIRS_A_CLIP))
         for pair in pairs:
-            maps = index_maps(encoder, quantizer, np.stack(pair))
+            maps = index_maps(tokenizer.encoder, tokenizer.quantizer, np.stack(pair))
             earlier, now = (_coarse([level[row] for level in maps]) for row in range(2))
             _ask(concealer, earlier, now, rng, 1 / len(pairs), found)
     if not found.truth:
         raise ImageError(str(clips), "no clip has two frames", "", "Take longer ones")
-    before, after = fit(predictor.copying, quantizer.codebook[0], found)
+    before, after = fit(predictor.copying.cpu(), codebook[0].cpu(), found)
     weight = predictor.copying.weight.detach()
     checkpoint.save(out, "predictor", config, state | {"copying.weight": weight}, {"copying": f"{clips.name}"})
     return f"{before:.3f} bits a lost token without, {after:.3f} with the tilt {weight.numpy().round(3).tolist()}"
@@ -100,9 +105,9 @@ def _ask(
     hints, at = hints_of(packed, seen), ~packed.known
     hidden = concealer.predictor(packed.code, packed.known, packed.level, packed.position, packed.real, seen)
     keys = concealer.predictor.keys(concealer.codebook[0])
-    found.logits.append(concealer.predictor.logits(hidden[at], keys, 0).log_softmax(-1))
-    found.code.append(hints.code[at])
-    found.evidence.append(hints.evidence[at])
+    found.logits.append(concealer.predictor.logits(hidden[at], keys, 0).log_softmax(-1).cpu())
+    found.code.append(hints.code[at].cpu())
+    found.evidence.append(hints.evidence[at].cpu())
     found.truth.append(torch.from_numpy(now.index[lost].astype(np.int64)))
     found.weight.append(torch.full((int(at.sum()),), weight / int(at.sum())))
 

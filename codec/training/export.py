@@ -12,9 +12,8 @@ from torch import Tensor
 from codec import checkpoint
 from codec.codebook import CODEWORDS, HISTOGRAM, nearest, split_books
 from codec.config import BLOCK, CodecConfig
-from codec.decoder import Decoder
+from codec.device import CPU, choose_device
 from codec.encoder import Encoder
-from codec.layers import channels_last
 from codec.neighbour_tables import NAMES
 from codec.perceptual import Squeeze
 from codec.quantizer import Quantizer
@@ -22,26 +21,11 @@ from codec.training.codebook_tuning import TuningRecipe, View, tuned
 from codec.training.codebooks import coarse_books
 from codec.training.data import load_photographs
 from codec.training.neighbour_tables import fit_neighbours, samples_of
+from codec.training.networks import frozen_tokenizer
 from codec.training.token_maps import TokenMaps, crop_to_blocks, features_of, histograms, maps_of
 
 ANEW = (CODEWORDS, HISTOGRAM, *NAMES)  # what `train codebooks` makes
 COUNTED = 500  # photographs in the histograms: at 700 blocks each, some 350 coarse tokens a codeword
-
-
-def frozen_front(config: CodecConfig, tensors: dict[str, Tensor]) -> tuple[Encoder, Quantizer]:
-    """Encoder and codebooks of a tokenizer's tensors, as they are once stored in half precision."""
-    halves = {name: t.half().float() for name, t in tensors.items() if name.startswith(("encoder.", "quantizer."))}
-    encoder, quantizer = Encoder(config), Quantizer(config)
-    encoder.load_state_dict({n[8:]: t for n, t in halves.items() if n.startswith("encoder.")})
-    quantizer.load_state_dict({n[10:]: t for n, t in halves.items() if n.startswith("quantizer.")})
-    return channels_last(encoder.requires_grad_(False)), quantizer
-
-
-def frozen_decoder(config: CodecConfig, tensors: dict[str, Tensor]) -> Decoder:
-    """The decoder of a tokenizer's tensors."""
-    decoder = Decoder(config)
-    decoder.load_state_dict({n[8:]: t for n, t in tensors.items() if n.startswith("decoder.")})
-    return channels_last(decoder.requires_grad_(False))
 
 
 def export_tokenizer(
@@ -55,7 +39,7 @@ def export_tokenizer(
 
     Args:
         path: The safetensors file.
-        tensors: State dict of `codec.training.tokenizer.Tokenizer`.
+        tensors: State dict of `codec.training.networks.Tokenizer`.
         config: Sizes of the networks.
         photographs: Training photographs; at most 500 of them, evenly chosen, are counted in the histograms.
         steps: Training steps, noted in the file.
@@ -70,12 +54,14 @@ def tables_of(
     tensors: dict[str, Tensor],
     photographs: list[NDArray[np.uint8]],
     tune: Callable[[list[Tensor]], list[Tensor]] = list,
+    device: torch.device = CPU,
 ) -> dict[str, Tensor]:
     """All that is counted on photographs: histograms, smaller codebooks and theirs, tables by neighbours.
 
     Each photograph is encoded once; `tune` may better the smaller codebooks before they are counted.
     """
-    encoder, quantizer = frozen_front(config, tensors)
+    tokenizer = frozen_tokenizer(config, tensors, device)
+    encoder, quantizer = tokenizer.encoder, tokenizer.quantizer.cpu()
     seen = [_seen(encoder, quantizer, photograph) for photograph in _counted(photographs)]
     full = quantizer.codebook[0]
     books = coarse_books(full, (features for features, _ in seen), tune)
@@ -95,7 +81,7 @@ def tables_of(
 def _seen(encoder: Encoder, quantizer: Quantizer, photograph: NDArray[np.uint8]) -> tuple[Tensor, TokenMaps]:
     """Coarse features [h*w, D] and index maps of a photograph."""
     frame = crop_to_blocks(photograph)
-    features = features_of(encoder, frame[None])
+    features = [z.cpu() for z in features_of(encoder, frame[None])]
     return features[0][0].flatten(1).T, maps_of(quantizer, features, frame)
 
 
@@ -105,6 +91,7 @@ def train_codebooks(
     out: Path,
     perceptual_weights: Path | None = None,
     recipe: TuningRecipe | None = None,
+    device: str = "cpu",
 ) -> str:
     """Write a copy of an exported tokenizer with smaller coarse codebooks and tables by neighbours made anew.
 
@@ -114,6 +101,7 @@ def train_codebooks(
         out: The safetensors file to write.
         perceptual_weights: The .npz of `squeeze`; without it, distortion alone tunes.
         recipe: Of the tuning; None leaves the codebooks as k-means makes them.
+        device: "cpu", "cuda", or "auto": CUDA where there is one. Encodes and tunes there.
 
     Returns:
         The hash (hex).
@@ -121,19 +109,23 @@ def train_codebooks(
     Raises:
         ImageError: If there are no photographs.
         CheckpointError: If the weights cannot be read.
-        RequestError: If there are too few photographs to tune on.
+        RequestError: If there are too few photographs to tune on, or the device is not to be had.
     """
+    where = choose_device(device)
     perceptual = None if perceptual_weights is None else Squeeze(perceptual_weights)
     config, tensors, _ = checkpoint.load(tokenizer_weights, "tokenizer")
     photographs = _counted(load_photographs(photographs_folder, BLOCK))
     tune: Callable[[list[Tensor]], list[Tensor]] = list
     note = f"{len(photographs)} photographs"
     if recipe is not None:
-        encoder, decoder = frozen_front(config, tensors)[0], frozen_decoder(config, tensors)
-        view = View(encoder, decoder, perceptual, recipe.perceptual_weight)
+        tokenizer, perceptual = (
+            frozen_tokenizer(config, tensors, where),
+            None if perceptual is None else perceptual.to(where),
+        )
+        view = View(tokenizer.encoder, tokenizer.decoder, perceptual, recipe.perceptual_weight)
         tune = partial(tuned, photographs=photographs, view=view, recipe=recipe)
         note += f", tuned for {recipe.steps} steps"
-    tables = tables_of(config, tensors, photographs, tune)
+    tables = tables_of(config, tensors, photographs, tune, where)
     return checkpoint.save(out, "tokenizer", config, tensors | {n: tables[n] for n in ANEW}, {"codebooks": note})
 
 

@@ -1,8 +1,7 @@
 """Training of decoder and predictor together, at the end: the gradient of the picture reaches the guess.
 
-    frame before -> tokens with holes -> concealed ---+ (no gradient)
-    frame -> encoder -> tokens with holes -> predictor -> expected codeword, confidence -> decoder -> picture
-             frozen                                 ^________________ gradient _________________________|
+    pictures, losses --(joint_filling.py)--> maps -> decoder -> distortion, squeeze
+    encoder rests or learns at H/16              ^________________ gradient _________|
 
 Until here the predictor learnt which token is probable, the decoder what to make of guesses as they
 came. Together they learn which guess makes the better picture; a small cross-entropy keeps the
@@ -13,7 +12,6 @@ picture keeps its quality: the log says what it gains.
 """
 
 import copy
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,23 +20,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from codec import checkpoint
-from codec.conceal import Concealer, estimate, frames_before
 from codec.config import CodecConfig
-from codec.decoder import Decoder
+from codec.device import CPU, choose_device
 from codec.distortion import distortion
-from codec.granularity import allocate
-from codec.latents import Concealed, LatentMaps, latent_maps
-from codec.layers import channels_last
-from codec.packing import TokenBatch, pack
+from codec.latents import LatentMaps, latent_maps
 from codec.perceptual import Squeeze
 from codec.predictor import Predictor
-from codec.tokens import Tokens, from_dense, with_lost_blocks
+from codec.training.coarse_stage import CoarseStage
 from codec.training.data import load_photographs
-from codec.training.export import frozen_front
+from codec.training.export import tables_of
+from codec.training.joint_filling import Filling, Ratios
 from codec.training.joint_samples import JointRecipe, Sample, draw, film_pairs
 from codec.training.losses import screen
-from codec.training.run import Run, autocast, average_weights
-from codec.training.tokenizer import load_predictor, save_pictures, to_tensor
+from codec.training.networks import frozen_tokenizer, load_predictor
+from codec.training.pictures import save_pictures, to_tensor
+from codec.training.run import Run, autocast, average_weights, by_fan_in
 
 
 class JointTraining:
@@ -50,6 +46,7 @@ class JointTraining:
         tokenizer: State dict of an exported tokenizer.
         predictor: State dict of an exported predictor.
         perceptual: The perceptual distance, or None.
+        device: Where all of them run.
     """
 
     def __init__(
@@ -59,66 +56,94 @@ class JointTraining:
         tokenizer: dict[str, Tensor],
         predictor: Predictor,
         perceptual: Squeeze | None,
+        device: torch.device = CPU,
     ) -> None:
-        self.recipe, self.perceptual, self.device = recipe, perceptual, torch.device("cpu")
-        self.encoder, self.quantizer = frozen_front(config, tokenizer)
-        decoder = Decoder(config)
-        decoder.load_state_dict(
-            {n.removeprefix("decoder."): t for n, t in tokenizer.items() if n.startswith("decoder.")}
-        )
+        self.recipe, self.device = recipe, device
+        self.perceptual = None if perceptual is None else perceptual.to(device)
+        self.tokenizer = frozen_tokenizer(config, tokenizer, device)
+        self.first, self.predictor = copy.deepcopy(self.tokenizer), predictor.to(device)
         self.model = nn.ModuleDict(
-            {"decoder": channels_last(decoder), "predictor": predictor.requires_grad_(recipe.predictor_rate > 0)}
+            {
+                "decoder": self.tokenizer.decoder.requires_grad_(),
+                "predictor": self.predictor.requires_grad_(recipe.predictor_rate > 0),
+            }
         )
+        rates = {"decoder": recipe.decoder_rate, "predictor": recipe.predictor_rate}
+        self.coarse = None
+        if recipe.encoder_rate:
+            self.coarse = CoarseStage(self.tokenizer, tokenizer["histogram"])
+            self.model["coarse_stage"], rates["coarse_stage"] = self.coarse.network, recipe.encoder_rate
         self.average = copy.deepcopy(self.model).requires_grad_(False)
-        self.first = copy.deepcopy(decoder).requires_grad_(False)
-        groups = [{"params": list(network.parameters())} for network in self.model.values()]
+        groups = [
+            group | {"peak": rate * (group["scale"] if name == "coarse_stage" else 1.0)}
+            for name, rate in rates.items()
+            for group in by_fan_in(self.model[name])
+        ]
         self.optimizer = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.98), weight_decay=1e-4, fused=True)
-        self.concealer = Concealer(predictor, self.quantizer.codebook)
+        self.filling = Filling(self.tokenizer, self.predictor, self.coarse)
 
     def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         """All that a checkpoint holds, by name; `first` too, so that a resumed run compares with the same start."""
-        return {"model": self.model, "average": self.average, "first": self.first, "optimizer": self.optimizer}
+        parts: dict[str, nn.Module | torch.optim.Optimizer] = {
+            "model": self.model, "average": self.average, "first": self.first, "optimizer": self.optimizer
+        }  # fmt: skip
+        if self.coarse is not None:
+            parts |= {"quantizer": self.tokenizer.quantizer, "ema": self.coarse.ema}
+        return parts
 
     def step(self, step: int, sample: Sample) -> tuple[dict[str, float], Tensor]:
         """One optimizer step; values for the log, and the pictures made."""
         recipe = self.recipe
         fall = min((step + 1) / 20, 1.0) * (1 - step / recipe.steps)
-        for group, rate in zip(self.optimizer.param_groups, (recipe.decoder_rate, recipe.predictor_rate), strict=True):
-            group["lr"] = rate * fall
-        x = to_tensor(sample.crops)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * fall
+        x = to_tensor(sample.crops, self.device)
         with autocast(self.device):
-            maps, entropy = self.fill(sample)
+            maps, beside = self.filling.fill(sample)
             y = self.model["decoder"](maps).float()
             parts = {
                 "distortion": distortion(y, x),
                 "screen": screen(y - x),
                 "squeeze": y.new_zeros(()),
-                "entropy": entropy,
+                **beside,
             }
             parts["anchor"] = y.new_zeros(())
             if recipe.anchor_weight:
-                parts["anchor"] = self._drift(maps, y, ~torch.from_numpy(sample.lost).any(1))
+                parts["anchor"] = self._drift(maps, y, torch.from_numpy(~sample.lost.any(1)).to(self.device))
         loss = parts["distortion"] + recipe.squared_weight * (y - x).square().mean()
         loss = loss + recipe.screen_weight * parts["screen"]
         if self.perceptual is not None:  # in single precision: differences of near features have few digits
             distance = self.perceptual.shaken(y, x)
             parts["squeeze"] = distance.mean()
             loss = loss + (self._perceptual_weights(sample) * distance).mean()
-        loss = loss + recipe.entropy_weight * entropy + recipe.anchor_weight * parts["anchor"]
+        loss = loss + recipe.entropy_weight * parts["entropy"] + recipe.anchor_weight * parts["anchor"]
+        loss = loss + parts["commitment"] + recipe.surprise_weight * parts["surprise"]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norms = [nn.utils.clip_grad_norm_(network.parameters(), 1.0) for network in self.model.values()]
         self.optimizer.step()
+        if self.coarse is not None:
+            self.coarse.follow(step)
         average_weights(self.average, self.model, min(recipe.average_decay, (step + 1) / (step + 10)))
-        values = {"loss": loss, **parts, "grad_decoder": norms[0], "grad_predictor": norms[1]}
+        grads = {f"grad_{name}": norm for name, norm in zip(self.model, norms, strict=True)}
+        values = {"loss": loss, **parts, **grads}
         kind = {"temporal": float(sample.before is not None), "guessed": float(sample.method == "expected")}
         return {name: value.item() for name, value in values.items()} | kind, y.detach()
 
+    def learnt(self) -> dict[str, Tensor]:
+        """What has been learnt of an exported tokenizer, averaged."""
+        state = {f"decoder.{name}": t for name, t in self.average["decoder"].state_dict().items()}
+        if self.coarse is not None:
+            state |= {self.coarse.full_name(name): t for name, t in self.average["coarse_stage"].state_dict().items()}
+            state["quantizer.codebook"] = self.tokenizer.quantizer.codebook
+        return {name: t.cpu() for name, t in state.items()}
+
     def _perceptual_weights(self, sample: Sample) -> Tensor:
         """Of each picture, [B]."""
-        recipe, coarse = self.recipe, torch.tensor([ratios[2] == 1 for ratios in sample.ratios])
-        weights = torch.where(coarse, recipe.coarse_perceptual_weight, recipe.perceptual_weight)
-        return weights * (1 - torch.from_numpy(sample.lost).float().mean(1)) ** recipe.restraint
+        recipe, coarse = self.recipe, np.array([ratios[2] == 1 for ratios in sample.ratios])
+        weights = np.where(coarse, recipe.coarse_perceptual_weight, recipe.perceptual_weight)
+        weights = weights * (1 - sample.lost.mean(1)) ** recipe.restraint
+        return torch.from_numpy(weights.astype(np.float32)).to(self.device)
 
     def _drift(self, maps: LatentMaps, y: Tensor, whole: Tensor) -> Tensor:
         """How far the pictures `whole`, bool [B], have moved from those of the first decoder."""
@@ -126,65 +151,18 @@ class JointTraining:
             return y.new_zeros(())
         kept = LatentMaps(*([m[whole] for m in part] for part in (maps.code, maps.present, maps.confidence)))
         with torch.no_grad():
-            first = self.first(kept).float()
+            first = self.first.decoder(kept).float()
         return distortion(y[whole], first)
 
     @torch.no_grad()
-    def tokens(
-        self, crops: NDArray[np.uint8], ratios: Sequence[tuple[float, float, float]]
-    ) -> tuple[list[Tokens], Tensor]:
-        """Tokens of each picture, and all coarse indices int64 [B, h*w]."""
-        features = [z.float() for z in self.encoder(to_tensor(crops))]
-        index = [self.quantizer.nearest(level, z) for level, z in enumerate(features)]
-        dense = [m.numpy() for m in index]
-        quarters = [allocate(crop, ratio) for crop, ratio in zip(crops, ratios, strict=True)]
-        tokens = [from_dense([m[row] for m in dense], levels) for row, levels in enumerate(quarters)]
-        return tokens, index[0].flatten(1)
-
-    def fill(self, sample: Sample) -> tuple[LatentMaps, Tensor]:
-        """What the decoder gets, with a gradient at the holes; and the cross-entropy of the lost tokens in nats."""
-        sent, truth = self.tokens(sample.crops, sample.ratios)
-        received = [with_lost_blocks(tokens, lost) for tokens, lost in zip(sent, sample.lost, strict=True)]
-        if sample.method != "expected" or not sample.lost.any():
-            filled = self.concealer.fill(received, "zero" if sample.method == "expected" else sample.method)
-            return latent_maps(filled, self.quantizer.codebook.shape[-1]), truth.new_zeros((), dtype=torch.float32)
-        packed = pack(received, self.quantizer.codebook)
-        seen = frames_before(self._before(sample), self.quantizer.codebook)
-        bare = latent_maps(self.concealer.fill(received, "zero"), self.quantizer.codebook.shape[-1])
-        return self._guessed(bare, packed, seen, truth)
-
-    def _guessed(
-        self, bare: LatentMaps, packed: TokenBatch, seen: Tensor | None, truth: Tensor
-    ) -> tuple[LatentMaps, Tensor]:
-        """Expected codewords and their confidence in the holes of the maps of what came."""
-        code = bare.code[0].permute(0, 2, 3, 1).clone()  # [B, h, w, D]
-        confidence = bare.confidence[0][:, 0].clone()
-        nats = []
-        for at, probability, codewords in self.concealer.distributions(packed, seen):
-            row, (y, x) = at.nonzero()[:, 0], packed.position[at].long().unbind(-1)
-            code[row, y, x], confidence[row, y, x] = estimate(probability, codewords)
-            target = truth[row, y * code.shape[2] + x]
-            nats.append(-probability.gather(1, target[:, None]).clamp_min(1e-9).log())
-        maps = LatentMaps(
-            [code.permute(0, 3, 1, 2), *bare.code[1:]], bare.present, [confidence[:, None], *bare.confidence[1:]]
-        )
-        return maps, torch.cat(nats).mean()
-
-    def _before(self, sample: Sample) -> Sequence[Concealed | None]:
-        if sample.before is None:
-            return [None] * len(sample.crops)
-        tokens, _ = self.tokens(sample.before, sample.ratios)
-        lost = [with_lost_blocks(*pair) for pair in zip(tokens, sample.lost_before, strict=True)]
-        return self.concealer.fill(lost, "expected")
-
-    @torch.no_grad()
-    def lossless_gains(
-        self, crops: NDArray[np.uint8], ratios: Sequence[tuple[float, float, float]]
-    ) -> dict[str, float]:
-        """Pictures without losses: PSNR (dB) and `squeeze` of the averaged decoder less those of the first one."""
-        x, (tokens, _) = to_tensor(crops), self.tokens(crops, ratios)
-        maps = latent_maps(self.concealer.fill(tokens, "zero"), self.quantizer.codebook.shape[-1])
-        shown = [decoder(maps).clamp(-1, 1) for decoder in (self.first, self.average["decoder"])]
+    def lossless_gains(self, crops: NDArray[np.uint8], ratios: Ratios) -> dict[str, float]:
+        """Pictures without losses: PSNR (dB) and `squeeze` of the averaged decoder less those at first."""
+        x, shown = to_tensor(crops, self.device), []
+        for tokenizer, decoder in ((self.first, self.first.decoder), (self.tokenizer, self.average["decoder"])):
+            filling = Filling(tokenizer, self.predictor, None)
+            tokens, _ = filling.tokens(filling.features(crops), crops, ratios)
+            maps = latent_maps(filling.concealer.fill(tokens, "zero"), tokenizer.quantizer.codebook.shape[-1])
+            shown.append(decoder(maps.to(self.device)).clamp(-1, 1))
         first, now = (10 * torch.log10(4 / (x - y).square().mean((1, 2, 3))) for y in shown)
         gains = {"lossless_gain_db": float((now - first).mean())}
         if self.perceptual is not None:
@@ -203,6 +181,7 @@ def train_joint(
     perceptual_weights: Path | None = None,
     resume: bool = False,
     stop_after: int | None = None,
+    device: str = "cpu",
 ) -> list[Path]:
     """Train, and export the averaged weights of both networks into the run folder, a folder of weights then.
 
@@ -216,6 +195,7 @@ def train_joint(
         perceptual_weights: SqueezeNet .npz; None trains without the perceptual loss.
         resume: Continue the run in `run_folder`.
         stop_after: Pause after this step, with a checkpoint; the schedule stays that of the recipe.
+        device: "cpu", "cuda", or "auto": CUDA where there is one. A run may be resumed on another.
 
     Returns:
         Paths of the exported tokenizer and predictor.
@@ -223,11 +203,13 @@ def train_joint(
     Raises:
         ImageError: If there are no photographs or clips.
         CheckpointError: If the run folder is taken, or weights cannot be read.
+        RequestError: If the device is not to be had.
     """
+    where = choose_device(device)
     torch.manual_seed(recipe.seed)
     config, tensors, _ = checkpoint.load(tokenizer_weights, "tokenizer")
     perceptual = None if perceptual_weights is None else Squeeze(perceptual_weights)
-    training = JointTraining(recipe, config, tensors, load_predictor(predictor_weights), perceptual)
+    training = JointTraining(recipe, config, tensors, load_predictor(predictor_weights), perceptual, where)
     run = Run(run_folder, training.parts(), resume)
     photographs = load_photographs(photographs_folder, recipe.size)
     films = [] if clips_folder is None else film_pairs(clips_folder, recipe)
@@ -242,15 +224,17 @@ def train_joint(
             save_pictures(run_folder / f"step{run.step:06d}.png", [to_tensor(sample.crops)[:8], y[:8]])
         run.save_if_due()
     run.save()
-    return export(run_folder, training.average, config, tensors, run.step)
+    state = tensors | training.learnt()
+    training.average.cpu()
+    if recipe.encoder_rate:
+        state |= tables_of(config, state, photographs)
+    return export(
+        run_folder, {"tokenizer": state, "predictor": training.average["predictor"].state_dict()}, config, run.step
+    )
 
 
-def export(
-    folder: Path, average: nn.ModuleDict, config: CodecConfig, tensors: dict[str, Tensor], steps: int
-) -> list[Path]:
-    """Both networks, in half precision; encoder, codebooks and histograms as they were."""
-    trained = {f"decoder.{name}": t for name, t in average["decoder"].state_dict().items()}
-    files = {"tokenizer": tensors | trained, "predictor": dict(average["predictor"].state_dict())}
-    for name, state in files.items():
+def export(folder: Path, networks: dict[str, dict[str, Tensor]], config: CodecConfig, steps: int) -> list[Path]:
+    """Both networks, in half precision."""
+    for name, state in networks.items():
         checkpoint.save(folder / f"{name}.safetensors", name, config, state, {"joint_steps": str(steps)})
-    return [folder / f"{name}.safetensors" for name in files]
+    return [folder / f"{name}.safetensors" for name in networks]

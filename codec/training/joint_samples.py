@@ -15,7 +15,7 @@ from codec.training.data import painted, random_crop
 from codec.training.masks import lost_blocks
 from codec.training.motion import Pair, camera_pair, clip_pairs
 from codec.training.run import check_recipe
-from codec.training.tokenizer import sample_ratios
+from codec.training.tokenizer_samples import sample_ratios
 
 PAIRS_A_CLIP, EVERY = 20, 15  # at 256 pixels a side 8 MB a clip
 ROOM = 4 / 3  # side of what is kept of a clip, over that of a crop
@@ -29,6 +29,8 @@ class JointRecipe:
         steps, batch, size: Optimizer steps, pictures a step, their side in pixels.
         decoder_rate, predictor_rate: Learning rates after 20 steps of warm-up; they fall in a straight line to zero. A
             predictor of rate 0 rests.
+        encoder_rate: The same for the encoder's stage at H/16; above 0, the coarse codebook follows it. At 0 both rest.
+        surprise_weight: Of the squared distance between the features of lost tokens and what the predictor expects.
         holed_share: Share of the pictures that lose blocks.
         temporal_share: Share of the steps with the frame before in sight.
         clip_share: Share of those pictures that come from clips, if there are any; the others from a virtual camera.
@@ -55,6 +57,8 @@ class JointRecipe:
     size: int = 192
     decoder_rate: float = 6e-5
     predictor_rate: float = 1e-4
+    encoder_rate: float = 0.0
+    surprise_weight: float = 0.0
     holed_share: float = 0.65
     temporal_share: float = 0.5
     clip_share: float = 0.6

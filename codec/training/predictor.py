@@ -15,16 +15,17 @@ from torch.nn import functional as F
 from codec import checkpoint
 from codec.conceal import Concealer, frames_before
 from codec.config import BLOCK
+from codec.device import choose_device
 from codec.granularity import rank
 from codec.packing import pack
 from codec.predictor import Predictor
 from codec.tokens import Tokens, block_of, from_dense, with_lost_blocks
-from codec.training.export import frozen_front
 from codec.training.masks import coded_tokens, lost_blocks
 from codec.training.motion import motion_pool
+from codec.training.networks import frozen_tokenizer
 from codec.training.run import Run, autocast, average_weights, check_recipe, learning_rate
 from codec.training.token_maps import TokenMaps, token_pool
-from codec.training.tokenizer import sample_ratios
+from codec.training.tokenizer_samples import sample_ratios
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,7 @@ def train_predictor(
     stop_after: int | None = None,
     clips_folder: Path | None = None,
     start: Path | None = None,
+    device: str = "cpu",
 ) -> Path:
     """Train, and export the averaged weights into the run folder.
 
@@ -190,6 +192,7 @@ def train_predictor(
         stop_after: Pause after this step, with a checkpoint; the schedule stays that of the recipe.
         clips_folder: Clips, for the frame before (beside a virtual camera over the photographs).
         start: An exported predictor to begin from instead of random weights.
+        device: "cpu", "cuda", or "auto": CUDA where there is one. A run may be resumed on another.
 
     Returns:
         Path of the exported predictor.
@@ -197,12 +200,14 @@ def train_predictor(
     Raises:
         ImageError: If there are no photographs or clips.
         CheckpointError: If the run folder is taken, or weights cannot be read.
+        RequestError: If the device is not to be had.
     """
+    where = choose_device(device)
     torch.manual_seed(recipe.seed)
     config, tensors, sha = checkpoint.load(tokenizer_weights, "tokenizer")
-    front = frozen_front(config, tensors)
-    codebook = front[1].codebook
-    predictor, average = Predictor(config), Predictor(config)
+    tokenizer = frozen_tokenizer(config, tensors, where)
+    front, codebook = (tokenizer.encoder, tokenizer.quantizer), tokenizer.quantizer.codebook
+    predictor, average = Predictor(config).to(where), Predictor(config).to(where)
     if start is not None:
         checkpoint.fill(predictor, checkpoint.load(start, "predictor")[1], start)
     average.load_state_dict(predictor.state_dict())
@@ -220,7 +225,7 @@ def train_predictor(
         windows, kind = draw_batch(still, moving, recipe, run.step)
         rate = learning_rate(run.step, recipe.steps, recipe.peak_rate, warmup=200)
         optimizer.param_groups[0]["lr"] = rate
-        with autocast(torch.device("cpu")):
+        with autocast(where):
             loss, bits, right = step_loss(predictor, codebook, windows, recipe.vector_weight)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -234,5 +239,5 @@ def train_predictor(
         run.save_if_due()
     run.save()
     path = run_folder / "predictor.safetensors"
-    checkpoint.save(path, "predictor", config, dict(average.state_dict()), {"steps": str(run.step)})
+    checkpoint.save(path, "predictor", config, average.cpu().state_dict(), {"steps": str(run.step)})
     return path

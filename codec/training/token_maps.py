@@ -26,8 +26,9 @@ HISTOGRAM_RATIOS = ((0.0, 0.5, 0.5), (0.1, 0.4, 0.5), (0.3, 0.5, 0.2))
 @torch.no_grad()
 def features_of(encoder: Encoder, frames: NDArray[np.uint8]) -> list[Tensor]:
     """What the encoder makes of frames [B, H, W, 3], in bf16 where that is fast: float32 [B, D, h_l, w_l] a level."""
-    x = torch.tensor(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
-    with autocast(torch.device("cpu")):
+    device = encoder.stem.weight.device
+    x = torch.tensor(frames).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with autocast(device):
         return [z.float() for z in encoder(x.contiguous(memory_format=torch.channels_last))]
 
 
@@ -35,7 +36,7 @@ def features_of(encoder: Encoder, frames: NDArray[np.uint8]) -> list[Tensor]:
 def index_maps(encoder: Encoder, quantizer: Quantizer, frames: NDArray[np.uint8]) -> list[NDArray[np.int16]]:
     """Indices of all levels for frames [B, H, W, 3]: int16 [B, h_l, w_l] each."""
     features = features_of(encoder, frames)
-    return [quantizer.nearest(level, z).numpy().astype(np.int16) for level, z in enumerate(features)]
+    return [quantizer.nearest(level, z).cpu().numpy().astype(np.int16) for level, z in enumerate(features)]
 
 
 def crop_to_blocks(photograph: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -62,7 +63,7 @@ def maps_of(quantizer: Quantizer, features: list[Tensor], frame: NDArray[np.uint
     """The same for a frame of whole blocks whose features [1, D, h_l, w_l] are at hand."""
     luma = grey(frame)
     return TokenMaps(
-        [quantizer.nearest(level, z)[0].numpy().astype(np.int16) for level, z in enumerate(features)],
+        [quantizer.nearest(level, z)[0].cpu().numpy().astype(np.int16) for level, z in enumerate(features)],
         density(luma, BLOCK).astype(np.float32),
         density(luma, BLOCK // 2).astype(np.float32),
     )

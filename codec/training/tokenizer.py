@@ -10,167 +10,36 @@ codebooks frozen (so that a predictor can be trained beside it); holes filled by
 
 import copy
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from codec import checkpoint
 from codec.codebook import nearest, smaller_sizes
 from codec.conceal import Concealer
-from codec.config import LEVEL_NAMES, LEVELS, CodecConfig
-from codec.decoder import Decoder
+from codec.config import LEVEL_NAMES, CodecConfig
+from codec.device import CPU, choose_device
 from codec.distortion import distortion
-from codec.encoder import Encoder
-from codec.errors import RequestError
-from codec.granularity import allocate
-from codec.latents import LatentMaps, latent_maps, presence
+from codec.latents import LatentMaps, latent_maps
 from codec.layers import channels_last
 from codec.perceptual import Squeeze
 from codec.predictor import Predictor
-from codec.quantizer import Quantizer
-from codec.rate import ALL_COARSE, ratios_at
 from codec.tokens import from_dense, with_lost_blocks
 from codec.training.codebook_ema import CodebookEma
 from codec.training.data import batch, load_photographs
 from codec.training.export import export_tokenizer
 from codec.training.losses import PatchDiscriminator, discriminator_hinge, screen
-from codec.training.run import Run, autocast, average_weights, by_fan_in, check_recipe, learning_rate, set_rate
+from codec.training.networks import Tokenizer, load_predictor
+from codec.training.pictures import save_pictures, to_tensor
+from codec.training.run import Run, autocast, average_weights, by_fan_in, learning_rate, set_rate
+from codec.training.tokenizer_samples import TokenizerRecipe, drop_blocks, sample_presence
 
 SMALL_EVERY = 200  # steps between two clusterings of the coarse codebook
-PATH_SHARE = 0.75  # of the mixtures
-
-
-@dataclass(frozen=True)
-class TokenizerRecipe:
-    """Numbers of a training run.
-
-    Attributes:
-        steps: Optimizer steps in all; the learning rate ends there.
-        size, batch: Side of a crop in pixels, crops a step.
-        peak_rate: Peak learning rate.
-        quantize_from: Steps without quantization; then k-means from real features.
-        perceptual_from, adversarial_from: Steps at which these losses begin.
-        freeze_encoder_from: Step after which encoder and codebooks stay as they are.
-        tune_from: Step from which the decoder is tuned on guesses, with a rate of its own.
-        tune_rate: Learning rate there; falls in a straight line to zero at the end.
-        tune_drop_share: `drop_share` and `coarse_drop_share` from there on.
-        guessed_share: Share of the steps with a frozen encoder whose holes a predictor fills, if there is one; the
-            others leave them empty, and know the sub-codebooks.
-        painted_share: Share of crops of which a part is painted over in one colour.
-        coarse_share: Share of crops that are all coarse, the regime of loss.
-        small_share: Share of the all-coarse crops that take a sub-codebook of 8 to 512 codewords.
-        drop_share: Share of the other crops with blocks dropped, so that the decoder knows holes.
-        coarse_drop_share: The same for all-coarse crops. Before the encoder is frozen it learns from them to say a
-            little of each block in the tokens around it.
-        perceptual_weight, adversarial_weight: Beside the distortion of weight 1.
-        coarse_perceptual_weight: Of the crops that are all coarse, which have the least to be exact with.
-        squared_weight: Of the mean squared error, which is what PSNR asks for.
-        screen_weight: Of dots that repeat with the grid (`codec.training.losses.screen`).
-        log_every, picture_every: Steps between lines of the log, between sheets of pictures.
-        seed: Of crops, ratios and drops.
-        compile: Use torch.compile: a minute once, then about a fifth faster.
-    """
-
-    steps: int = 3700
-    size: int = 128
-    batch: int = 16
-    peak_rate: float = 5e-4
-    quantize_from: int = 300
-    perceptual_from: int = 500
-    adversarial_from: int = 1900
-    freeze_encoder_from: int = 2300
-    tune_from: int = 3300
-    tune_rate: float = 2e-4
-    tune_drop_share: float = 0.7
-    guessed_share: float = 0.75
-    painted_share: float = 0.08
-    coarse_share: float = 0.6
-    small_share: float = 0.3
-    drop_share: float = 0.15
-    coarse_drop_share: float = 0.7
-    perceptual_weight: float = 1.5
-    coarse_perceptual_weight: float = 1.5
-    squared_weight: float = 0.0
-    screen_weight: float = 200.0
-    adversarial_weight: float = 0.02
-    log_every: int = 25
-    picture_every: int = 500
-    seed: int = 1
-    compile: bool = False
-
-    def __post_init__(self) -> None:
-        check_recipe(self)
-        if min(self.steps, self.batch) < 1 or self.size < 32 or self.size % 16:
-            raise RequestError(
-                "recipe",
-                "steps and batch are at least 1, size a multiple of 16 of at least 32",
-                f"steps={self.steps}, batch={self.batch}, size={self.size}",
-            )
-
-
-class Tokenizer(nn.Module):
-    """The three networks under one name, as they are saved."""
-
-    def __init__(self, config: CodecConfig) -> None:
-        super().__init__()
-        self.encoder, self.quantizer, self.decoder = Encoder(config), Quantizer(config), Decoder(config)
-
-
-def sample_ratios(rng: np.random.Generator, coarse_share: float) -> tuple[float, float, float]:
-    """(fine, medium, coarse): all coarse, or a mixture, mostly one that a request for a rate comes to."""
-    if rng.random() < coarse_share:
-        return ALL_COARSE
-    if rng.random() < PATH_SHARE:
-        return ratios_at(rng.random())
-    fine, medium, coarse = rng.dirichlet((1.0, 1.0, 0.7))
-    return float(fine), float(medium), float(coarse)
-
-
-def sample_presence(
-    crops: NDArray[np.uint8], rng: np.random.Generator, recipe: TokenizerRecipe
-) -> tuple[list[Tensor], Tensor]:
-    """Which cell has a token, and which block is lost, for crops [B, S, S, 3].
-
-    Returns:
-        present: [B, 1, h_l, w_l] for each level; lost: [B, 1, h, w], both 0/1.
-    """
-    ratios = [sample_ratios(rng, recipe.coarse_share) for _ in crops]
-    present = presence(np.stack([allocate(*pair) for pair in zip(crops, ratios, strict=True)]))
-    share = np.array([recipe.coarse_drop_share if r == ALL_COARSE else recipe.drop_share for r in ratios])
-    rate = rng.uniform(0, 0.7, len(crops)) * (rng.random(len(crops)) < share)
-    lost = rng.random(present[0].shape) < rate[:, None, None, None]
-    return present, torch.from_numpy(lost).float()
-
-
-def drop_blocks(maps: LatentMaps, lost: Tensor) -> LatentMaps:
-    """A lost block becomes one coarse token of which nothing is known."""
-    kept = [1 - F.interpolate(lost, scale_factor=float(2**level), mode="nearest") for level in range(LEVELS)]
-    present = [p * keep for p, keep in zip(maps.present, kept, strict=True)]
-    return LatentMaps(
-        [c * keep for c, keep in zip(maps.code, kept, strict=True)],
-        [torch.maximum(present[0], lost), *present[1:]],
-        [c * keep for c, keep in zip(maps.confidence, kept, strict=True)],
-    )
-
-
-def to_tensor(crops: NDArray[np.uint8]) -> Tensor:
-    """uint8 [B, S, S, 3] -> [B, 3, S, S] in [-1, 1], channels last in memory."""
-    x = torch.tensor(crops).permute(0, 3, 1, 2).float() / 127.5 - 1
-    return x.contiguous(memory_format=torch.channels_last)
-
-
-def save_pictures(path: Path, rows: list[Tensor]) -> None:
-    """A sheet: one row of pictures for each [B, 3, S, S] in [-1, 1]."""
-    sheet = torch.cat([torch.cat(list(row.detach().float()), dim=2) for row in rows], dim=1)
-    pixels = ((sheet.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-    Image.fromarray(pixels).save(path)
 
 
 class TokenizerTraining:
@@ -180,6 +49,7 @@ class TokenizerTraining:
         recipe, config: Numbers of the run, sizes of the networks.
         perceptual: The perceptual distance, or None.
         predictor: Fills the holes once the encoder is frozen; None leaves them empty.
+        device: Where all of them run; random weights and choices are drawn on the CPU, so they are alike anywhere.
     """
 
     def __init__(
@@ -188,13 +58,15 @@ class TokenizerTraining:
         config: CodecConfig,
         perceptual: Squeeze | None,
         predictor: Predictor | None,
+        device: torch.device = CPU,
     ) -> None:
-        self.recipe, self.perceptual, self.predictor = recipe, perceptual, predictor
-        self.device = torch.device("cpu")
-        self.model = channels_last(Tokenizer(config))
+        self.recipe, self.device = recipe, device
+        self.perceptual = None if perceptual is None else perceptual.to(device)
+        self.predictor = None if predictor is None else predictor.to(device)
+        self.model = channels_last(Tokenizer(config)).to(device)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
-        self.critic = channels_last(PatchDiscriminator())
-        self.ema = CodebookEma(config)
+        self.critic = channels_last(PatchDiscriminator()).to(device)
+        self.ema = CodebookEma(config.codes, config.code_dim).to(device)
         groups = by_fan_in(self.model)
         self.optimizer = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.98), weight_decay=1e-4, fused=True)
         self.critic_optimizer = torch.optim.AdamW(self.critic.parameters(), lr=1e-4, betas=(0.5, 0.9), fused=True)
@@ -223,7 +95,7 @@ class TokenizerTraining:
             set_rate(optimizer, rate)
         if step == self.recipe.freeze_encoder_from:
             self.model.encoder.load_state_dict(self.average.encoder.state_dict())
-        x = to_tensor(crops)
+        x = to_tensor(crops, self.device)
         with autocast(self.device):
             maps, commitment = self._latents(step, x, crops, rng)
             y = self.model.decoder(maps).float()
@@ -255,6 +127,7 @@ class TokenizerTraining:
         often = self.recipe.tune_drop_share
         recipe = replace(self.recipe, drop_share=often, coarse_drop_share=often) if tuning else self.recipe
         present, lost = sample_presence(crops, rng, recipe)
+        present, lost = [mask.to(self.device) for mask in present], lost.to(self.device)
         nothing = x.new_zeros(())
         if frozen and self.predictor is not None and rng.random() < recipe.guessed_share:
             return self._guessed(features, present, lost, rng), nothing
@@ -291,7 +164,7 @@ class TokenizerTraining:
             self.ema.recluster(self.model.quantizer.codebook[0])
         sizes = smaller_sizes(len(self.model.quantizer.codebook[0]))
         small = rng.random(len(z)) < self.recipe.small_share
-        whole = present[0].flatten(1).all(1).numpy()
+        whole = present[0].flatten(1).all(1).cpu().numpy()
         pick = rng.integers(len(sizes), size=len(z))
         mixed = codes.clone()
         for row in np.flatnonzero(small & whole):
@@ -306,20 +179,20 @@ class TokenizerTraining:
         """Codewords with the holes filled as at inference, by any method, mostly by the default one."""
         assert self.predictor is not None
         quantizer = self.model.quantizer
-        index = [quantizer.nearest(level, z).numpy() for level, z in enumerate(features)]
-        fine = present[2][:, 0, ::2, ::2].numpy()
-        quarters = (present[1][:, 0].numpy() + 2 * fine).astype(np.uint8)
-        holes = lost[:, 0].flatten(1).numpy() > 0
+        index = [quantizer.nearest(level, z).cpu().numpy() for level, z in enumerate(features)]
+        fine = present[2][:, 0, ::2, ::2].cpu().numpy()
+        quarters = (present[1][:, 0].cpu().numpy() + 2 * fine).astype(np.uint8)
+        holes = lost[:, 0].flatten(1).cpu().numpy() > 0
         batch = [
             with_lost_blocks(from_dense([m[row] for m in index], quarters[row]), holes[row]) for row in range(len(lost))
         ]
         method = str(rng.choice(("expected", "zero", "argmax", "neighbour_mean"), p=(0.7, 0.1, 0.1, 0.1)))
         filled = Concealer(self.predictor, quantizer.codebook).fill(batch, method)
-        return latent_maps(filled, quantizer.codebook.shape[-1])
+        return latent_maps(filled, quantizer.codebook.shape[-1]).to(self.device)
 
     def _losses(self, step: int, x: Tensor, y: Tensor, coarse: Tensor) -> dict[str, Tensor]:
         """Their weighted sum as `loss`, and each part; coarse: bool [B], crops that are all coarse."""
-        recipe, zero = self.recipe, torch.zeros(())
+        recipe, zero = self.recipe, y.new_zeros(())
         parts = {"loss": zero, "distortion": distortion(y, x), "squeeze": zero, "fooled": zero}
         parts["screen"] = screen(y - x)
         parts["loss"] = parts["distortion"] + recipe.squared_weight * (y - x).square().mean()
@@ -363,6 +236,7 @@ def train_tokenizer(
     stop_after: int | None = None,
     predictor_weights: Path | None = None,
     start: Path | None = None,
+    device: str = "cpu",
 ) -> Tokenizer:
     """Train, export the averaged weights into the run folder, and return them.
 
@@ -376,15 +250,18 @@ def train_tokenizer(
         stop_after: Pause after this step, with a checkpoint; the schedule stays that of the recipe.
         predictor_weights: An exported predictor; once the encoder is frozen, it fills the holes.
         start: An exported tokenizer to begin from instead of random weights.
+        device: "cpu", "cuda", or "auto": CUDA where there is one. A run may be resumed on another.
 
     Raises:
         ImageError: If there are no photographs.
         CheckpointError: If the run folder is taken, or weights cannot be read.
+        RequestError: If the device is not to be had.
     """
+    where = choose_device(device)
     torch.manual_seed(recipe.seed)
     perceptual = None if perceptual_weights is None else Squeeze(perceptual_weights)
     predictor = None if predictor_weights is None else load_predictor(predictor_weights)
-    training = TokenizerTraining(recipe, config, perceptual, predictor)
+    training = TokenizerTraining(recipe, config, perceptual, predictor, where)
     if start is not None:
         training.start(start)
     run = Run(run_folder, training.parts(), resume)
@@ -401,14 +278,6 @@ def train_tokenizer(
             save_pictures(run_folder / f"step{run.step:06d}.png", [to_tensor(crops)[:8], y[:8]])
         run.save_if_due()
     run.save()
-    tensors = dict(training.average.state_dict())
+    tensors = training.average.cpu().state_dict()
     export_tokenizer(run_folder / "tokenizer.safetensors", tensors, config, photographs, run.step)
     return training.average
-
-
-def load_predictor(path: Path) -> Predictor:
-    """An exported predictor, for inference."""
-    config, tensors, _ = checkpoint.load(path, "predictor")
-    predictor = Predictor(config)
-    checkpoint.fill(predictor, tensors, path)
-    return predictor.requires_grad_(False)

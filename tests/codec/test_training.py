@@ -24,7 +24,8 @@ from codec.training.masks import coded_tokens, lost_blocks
 from codec.training.predictor import PredictorRecipe, draw_window, step_loss, train_predictor
 from codec.training.run import by_fan_in, learning_rate, set_rate
 from codec.training.token_maps import TokenMaps
-from codec.training.tokenizer import TokenizerRecipe, sample_presence, sample_ratios, train_tokenizer
+from codec.training.tokenizer import train_tokenizer
+from codec.training.tokenizer_samples import TokenizerRecipe, sample_presence, sample_ratios
 from tests.codec.tiny import TINY, photograph, tiny_tensors
 
 RECIPE = TokenizerRecipe(
@@ -223,7 +224,7 @@ def test_kmeans_puts_codewords_on_the_clusters_and_restart_revives_dead_ones() -
     torch.manual_seed(0)
     centres = torch.nn.functional.normalize(torch.randn(16, 4), dim=-1)
     z = torch.nn.functional.normalize(centres.repeat(50, 1) + 0.01 * torch.randn(800, 4), dim=-1)
-    ema, codebook = CodebookEma(TINY), torch.zeros(16, 4)
+    ema, codebook = CodebookEma(TINY.codes, TINY.code_dim), torch.zeros(16, 4)
     ema.kmeans(0, z, codebook)
     assert float((z @ codebook.T).amax(1).mean()) > 0.97
     codebook[3] = -centres.mean(0)
@@ -233,7 +234,7 @@ def test_kmeans_puts_codewords_on_the_clusters_and_restart_revives_dead_ones() -
 
 
 def test_even_use_of_all_codes_is_full_perplexity() -> None:
-    ema = CodebookEma(TINY)
+    ema = CodebookEma(TINY.codes, TINY.code_dim)
     ema.usage.fill_(0.1)
     assert ema.perplexity() == pytest.approx([16, 16, 16])
 

@@ -8,7 +8,7 @@ from codec.codebook import with_coarse_books
 from codec.config import LEVELS, CodecConfig
 from codec.model import Codec
 from codec.predictor import Predictor
-from codec.training.tokenizer import Tokenizer
+from codec.training.networks import Tokenizer
 
 TINY = CodecConfig(
     codes=16,
