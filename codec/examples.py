@@ -100,4 +100,6 @@ examples:
       decoder and predictor together, for the end; runs/joint is a folder for --weights then
   python -m codec train tokenizer PHOTOS --out runs/tokenizer --resume
       goes on where it stopped, exactly; docs/training.md has the recipe of the shipped weights
+  python -m codec train tokenizer PHOTOS --out runs/tokenizer --device auto
+      on a GPU, if there is one; so for all networks
 """
