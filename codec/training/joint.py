@@ -6,9 +6,10 @@
 Until here the predictor learnt which token is probable, the decoder what to make of guesses as they
 came. Together they learn which guess makes the better picture; a small cross-entropy keeps the
 distribution honest. Or the predictor rests (`predictor_rate` 0), and the decoder alone learns what to make
-of its guesses. Encoder and codebooks rest, so streams stay decodable in both directions. Part of the
-pictures lose nothing and are held to what the decoder made of them at first, so that the lossless
-picture keeps its quality: the log says what it gains.
+of its guesses. Encoder and codebooks rest, so streams stay decodable in both directions; or the stage of
+coarse tokens learns too (`encoder_rate`, docs/decisions/0018). Part of the pictures lose nothing and are
+held to what the decoder made of them at first, so that the lossless picture keeps its quality: the log says
+what it gains.
 """
 
 import copy
