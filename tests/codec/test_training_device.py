@@ -15,6 +15,7 @@ from codec.model import Codec
 from codec.neighbour_tables import NAMES
 from codec.tokens import with_lost_blocks
 from codec.training.codebook_tuning import TuningRecipe
+from codec.training.copying import train_copying
 from codec.training.export import train_codebooks
 from codec.training.joint import train_joint
 from codec.training.joint_samples import JointRecipe
@@ -22,9 +23,10 @@ from codec.training.predictor import PredictorRecipe, train_predictor
 from codec.training.tokenizer import TokenizerTraining, train_tokenizer
 from codec.training.tokenizer_samples import TokenizerRecipe
 from tests.codec.pretend_device import ELSEWHERE, Elsewhere, PretendedDevice
+from tests.codec.test_evaluate_films import write_clip
 from tests.codec.tiny import TINY, photograph, tiny_tensors
 
-TRAINERS = ("tokenizer", "predictor", "joint", "export")
+TRAINERS = ("tokenizer", "predictor", "joint", "export", "copying")
 TOKENIZER = TokenizerRecipe(
     steps=8, size=32, batch=4, quantize_from=1, perceptual_from=2, adversarial_from=3, freeze_encoder_from=5,
     tune_from=6, guessed_share=1.0, log_every=1, picture_every=4,
@@ -98,7 +100,18 @@ def by_codebooks(folder: Path, out: str, device: str) -> Path:
     return made
 
 
-@pytest.mark.parametrize("train", [by_tokenizer, by_predictor, by_joint, by_codebooks])
+def by_copying(folder: Path, out: str, device: str) -> Path:
+    (folder / "clips").mkdir(exist_ok=True)
+    write_clip(folder / "clips" / "still.mkv", [photograph(64, 64, 1)] * 3)
+    made, weights = (
+        folder / out / "predictor.safetensors",
+        (folder / "tokenizer.safetensors", folder / "predictor.safetensors"),
+    )
+    train_copying(*weights, folder / "clips", made, device=device)
+    return made
+
+
+@pytest.mark.parametrize("train", [by_tokenizer, by_predictor, by_joint, by_codebooks, by_copying])
 def test_what_is_trained_elsewhere_equals_what_the_cpu_trains(
     train: Callable[..., Path], folder: Path, elsewhere: torch.device
 ) -> None:
@@ -149,7 +162,7 @@ def test_a_codec_elsewhere_sends_the_same_tokens_and_fills_and_paints_alike(
 
 
 def test_asking_for_a_device_that_is_not_there_is_refused_before_anything_is_written(folder: Path) -> None:
-    for train in (by_tokenizer, by_predictor, by_joint, by_codebooks):
+    for train in (by_tokenizer, by_predictor, by_joint, by_codebooks, by_copying):
         with pytest.raises(RequestError, match=r"device: must be auto, cpu or cuda, got 'tpu'"):
             train(folder, "out", "tpu")
         assert not (folder / "out").exists()
