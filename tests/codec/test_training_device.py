@@ -13,6 +13,7 @@ from codec.conceal import METHODS
 from codec.errors import RequestError
 from codec.model import Codec
 from codec.neighbour_tables import NAMES
+from codec.refine import Refinement
 from codec.tokens import with_lost_blocks
 from codec.training.codebook_tuning import TuningRecipe
 from codec.training.copying import train_copying
@@ -152,6 +153,8 @@ def test_a_codec_elsewhere_sends_the_same_tokens_and_fills_and_paints_alike(
     crop = photograph(64, 80)
     ours, theirs = (codec.encode(crop, ratios=(0.2, 0.3, 0.5)) for codec in (here, there))
     assert (ours.index == theirs.index).all()
+    refined = [codec.encode(crop, ratios=(0.2, 0.3, 0.5), refinement=Refinement(2)) for codec in (here, there)]
+    assert (refined[0].index == refined[1].index).mean() > 0.9, "sums in another order, and steps of gradient descent"
     lost = with_lost_blocks(ours, np.arange(20) % 3 == 0)
     for method in METHODS:
         pictures = []
