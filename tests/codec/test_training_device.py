@@ -164,8 +164,10 @@ def test_a_codec_elsewhere_sends_the_same_tokens_and_fills_and_paints_alike(
         assert abs(pictures[0] - pictures[1]).max() <= 1, method
 
 
-def test_asking_for_a_device_that_is_not_there_is_refused_before_anything_is_written(folder: Path) -> None:
-    for train in (by_tokenizer, by_predictor, by_joint, by_codebooks, by_copying):
-        with pytest.raises(RequestError, match=r"device: must be auto, cpu or cuda, got 'tpu'"):
-            train(folder, "out", "tpu")
-        assert not (folder / "out").exists()
+@pytest.mark.parametrize("train", [by_tokenizer, by_predictor, by_joint, by_codebooks, by_copying])
+def test_asking_for_a_device_that_is_not_there_is_refused_before_anything_is_written(
+    train: Callable[..., Path], folder: Path
+) -> None:
+    with pytest.raises(RequestError, match=r"device: must be auto, cpu or cuda, got 'tpu'"):
+        train(folder, "out", "tpu")
+    assert not (folder / "out").exists()
