@@ -56,7 +56,7 @@ bench         time and memory of a machine
 checkpoint    weights on disk
 files         writing, whole or not at all
 layers        blocks shared by the networks
-device        where they run
+device        where they run, and how pictures get there
 precision     which of them multiply in bf16, and where
 config        their sizes
 errors        what can go wrong

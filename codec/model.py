@@ -28,7 +28,7 @@ from codec.conceal_own import conceal_by_path, is_path
 from codec.config import BLOCK, CodecConfig
 from codec.context_model import ContextModel
 from codec.decoder import Decoder
-from codec.device import choose_device
+from codec.device import choose_device, to_tensor
 from codec.encoder import Encoder
 from codec.entropy import CONTEXT, Tables
 from codec.errors import CheckpointError, RequestError
@@ -165,7 +165,7 @@ class Codec:
         tokens: list[Tokens] = []
         refiner = None if refinement is None else Refiner(self.decoder, self.quantizer, self.coarse_books, refinement)
         for part in _batches(list(zip(padded, rates, strict=True)), padded.shape[1] * padded.shape[2]):
-            x = _to_tensor(np.stack([frame for frame, _ in part])).to(self.quantizer.codebook.device)
+            x = to_tensor(np.stack([frame for frame, _ in part]), self.quantizer.codebook.device)
             features = [z.float() for z in self.encoder(x)]
             for row, (frame, rate) in enumerate(part):
                 wish = Wish(frame, rate, pixels, ratios, books, packing)
@@ -376,11 +376,6 @@ def neighbour_tables(tensors: dict[str, Tensor], codes: int) -> NeighbourTables 
         raise CheckpointError(missing[0], "tables by neighbours come together", "", "Export the weights again")
     weights = NeighbourWeights(*(tensors.pop(name).numpy() for name in NAMES))
     return NeighbourTables(weights, codes, smaller_sizes(codes))
-
-
-def _to_tensor(frames: NDArray[np.uint8]) -> Tensor:
-    x = torch.tensor(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
-    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _grey_holes(picture: NDArray[np.uint8], filled: Concealed) -> NDArray[np.uint8]:

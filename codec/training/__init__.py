@@ -4,7 +4,7 @@ data          photographs -> crops, a pure function of (seed, step)
 codebook_ema  how codewords follow the features
 losses        a critic, dots on the grid
 masks         which blocks a training picture loses
-pictures      pictures as tensors, sheets of them
+pictures      sheets of pictures
 run           what every training run shares: schedule, log, checkpoint
 networks      the networks under one name; those that are done, from their files
 tokenizer_samples  what the steps of the tokenizer draw, and the numbers of a run

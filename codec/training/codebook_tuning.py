@@ -20,6 +20,7 @@ from torch import Tensor
 from codec.codebook import nearest
 from codec.config import LEVELS
 from codec.decoder import Decoder
+from codec.device import to_tensor
 from codec.distortion import distortion
 from codec.encoder import Encoder
 from codec.errors import RequestError
@@ -66,8 +67,7 @@ class View:
 
     def loss(self, crops: NDArray[np.uint8], codewords: Tensor) -> Tensor:
         """Distortion + squeeze of crops uint8 [B, S, S, 3] sent with codewords [K', D]; differentiable in these."""
-        x = torch.tensor(crops).to(codewords.device).permute(0, 3, 1, 2).float() / 127.5 - 1
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = to_tensor(crops, codewords.device)
         with torch.no_grad():
             z = self.encoder(x)[0].float().permute(0, 2, 3, 1)
             index = nearest(z, codewords)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from codec import checkpoint
 from codec.config import CodecConfig
-from codec.device import CPU, choose_device
+from codec.device import CPU, choose_device, to_tensor
 from codec.distortion import distortion
 from codec.latents import LatentMaps, latent_maps
 from codec.perceptual import Squeeze
@@ -34,7 +34,7 @@ from codec.training.joint_filling import Filling, Ratios
 from codec.training.joint_samples import JointRecipe, Sample, draw, film_pairs
 from codec.training.losses import screen
 from codec.training.networks import frozen_tokenizer, load_predictor
-from codec.training.pictures import save_pictures, to_tensor
+from codec.training.pictures import save_pictures
 from codec.training.run import Run, autocast, average_weights, by_fan_in
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from codec.conceal import Concealer, estimate, frames_before
+from codec.device import to_tensor
 from codec.granularity import allocate
 from codec.latents import Concealed, LatentMaps, latent_maps, presence
 from codec.packing import TokenBatch, pack
@@ -21,7 +22,6 @@ from codec.tokens import Tokens, from_dense, quarters_of, with_lost_blocks
 from codec.training.coarse_stage import CoarseStage, pass_through
 from codec.training.joint_samples import Sample
 from codec.training.networks import Tokenizer
-from codec.training.pictures import to_tensor
 
 Ratios = Sequence[tuple[float, float, float]]
 

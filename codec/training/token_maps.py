@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from codec.config import BLOCK, LEVELS
+from codec.device import to_tensor
 from codec.encoder import Encoder
 from codec.granularity import density, grey, rank
 from codec.quantizer import Quantizer
@@ -27,9 +28,8 @@ HISTOGRAM_RATIOS = ((0.0, 0.5, 0.5), (0.1, 0.4, 0.5), (0.3, 0.5, 0.2))
 def features_of(encoder: Encoder, frames: NDArray[np.uint8]) -> list[Tensor]:
     """What the encoder makes of frames [B, H, W, 3], in bf16 where that is fast: float32 [B, D, h_l, w_l] a level."""
     device = encoder.stem.weight.device
-    x = torch.tensor(frames).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
     with autocast(device):
-        return [z.float() for z in encoder(x.contiguous(memory_format=torch.channels_last))]
+        return [z.float() for z in encoder(to_tensor(frames, device))]
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ from codec import checkpoint
 from codec.codebook import nearest, smaller_sizes
 from codec.conceal import Concealer
 from codec.config import LEVEL_NAMES, CodecConfig
-from codec.device import CPU, choose_device
+from codec.device import CPU, choose_device, to_tensor
 from codec.distortion import distortion
 from codec.latents import LatentMaps, latent_maps
 from codec.layers import channels_last
@@ -35,7 +35,7 @@ from codec.training.data import batch, load_photographs
 from codec.training.export import export_tokenizer
 from codec.training.losses import PatchDiscriminator, discriminator_hinge, screen
 from codec.training.networks import Tokenizer, load_predictor
-from codec.training.pictures import save_pictures, to_tensor
+from codec.training.pictures import save_pictures
 from codec.training.run import Run, autocast, average_weights, by_fan_in, learning_rate, set_rate
 from codec.training.tokenizer_samples import TokenizerRecipe, drop_blocks, sample_presence
 

@@ -8,10 +8,10 @@ import pytest
 
 from codec import rate
 from codec.bitstream import write_vqs
+from codec.device import to_tensor
 from codec.entropy import TABLED
 from codec.errors import RequestError
 from codec.index_maps import IndexMaps
-from codec.model import _to_tensor
 from codec.quadtree import levels_of_quarters
 from codec.rate import FILE, Packing
 from codec.tokens import Tokens, quarters_of
@@ -58,7 +58,7 @@ def test_every_step_weighs_what_it_has_once_coded(
 ) -> None:
     monkeypatch.setattr(CODEC, "tables", with_neighbours(CODEC.tables) if near else CODEC.tables)
     packing, frame = Packing(slices, method, "static", file), FRAME[:112, :144]
-    features = [z.float()[0] for z in CODEC.encoder(_to_tensor(frame[None]))]
+    features = [z.float()[0] for z in CODEC.encoder(to_tensor(frame[None]))]
     maps = IndexMaps(features, CODEC.quantizer, CODEC.coarse_books)
     given = maps.candidates(frame), packing, CODEC.tables
     sizes = rate._sizes(*given)
