@@ -80,11 +80,9 @@ class JointRecipe:
 
     def __post_init__(self) -> None:
         check_recipe(self)
-        if min(self.steps, self.batch) < 1 or self.size < 32 or self.size % BLOCK:
+        if self.surprise_weight and not self.encoder_rate:
             raise RequestError(
-                "recipe",
-                f"steps and batch are at least 1, size a multiple of {BLOCK} of at least 32",
-                f"steps={self.steps}, batch={self.batch}, size={self.size}",
+                "recipe", "surprise_weight teaches the encoder alone", self.surprise_weight, "Give an encoder_rate too"
             )
 
 

@@ -12,10 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from codec.config import BLOCK
 from codec.errors import CheckpointError, RequestError
 from codec.precision import multiplies_bf16
 
 SAVE_EVERY_S = 240.0
+LEAST_SIDE = 32  # of a crop in pixels
 FULL_RATE_FAN_IN = 864  # 96 channels of 3x3: layers that take in more learn more slowly
 
 
@@ -31,10 +33,15 @@ def check_recipe(recipe: Any) -> None:
     """Numbers of a recipe, a dataclass, that are none for what their names say.
 
     Raises:
-        RequestError: If a share is not within 0 to 1, or a weight, a rate or a restraint is below 0.
+        RequestError: If a share is not within 0 to 1, a weight, a rate or a restraint below 0, there are no steps or no
+            pictures a step, or a side is none for whole blocks.
     """
     for field in fields(recipe):
         kind, value = field.name.rpartition("_")[2], getattr(recipe, field.name)
+        if field.name in ("steps", "batch") and value < 1:
+            raise RequestError("recipe", f"{field.name} is at least 1", value)
+        if field.name == "size" and (value < LEAST_SIDE or value % BLOCK):
+            raise RequestError("recipe", f"size is a multiple of {BLOCK} of at least {LEAST_SIDE}", value)
         if kind == "share" and not 0 <= value <= 1:
             raise RequestError("recipe", f"{field.name} is a share, from 0 to 1", value)
         if kind in ("weight", "rate", "restraint") and not 0 <= value < math.inf:

@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codec.config import LEVELS
-from codec.errors import RequestError
 from codec.granularity import allocate
 from codec.latents import LatentMaps, presence
 from codec.rate import ALL_COARSE, ratios_at
@@ -78,12 +77,6 @@ class TokenizerRecipe:
 
     def __post_init__(self) -> None:
         check_recipe(self)
-        if min(self.steps, self.batch) < 1 or self.size < 32 or self.size % 16:
-            raise RequestError(
-                "recipe",
-                "steps and batch are at least 1, size a multiple of 16 of at least 32",
-                f"steps={self.steps}, batch={self.batch}, size={self.size}",
-            )
 
 
 def sample_ratios(rng: np.random.Generator, coarse_share: float) -> tuple[float, float, float]:

@@ -191,7 +191,7 @@ def test_a_resumed_run_equals_one_without_a_pause_and_exports_a_codec(tmp_path: 
 
 
 def test_impossible_numbers_are_refused() -> None:
-    for wrong in ({"steps": 0}, {"batch": 0}, {"size": 40}, {"size": 16}):
+    for wrong in ({"steps": 0}, {"batch": 0}, {"size": 40}, {"size": 16}, {"surprise_weight": 0.1}):
         with pytest.raises(RequestError, match="recipe"):
             JointRecipe(**wrong)
 
