@@ -24,3 +24,9 @@ def squeeze(tmp_path: Path) -> Squeeze:
     arrays |= {f"{n}.bias": np.zeros(o) for n, (o, _, _) in shapes.items()}
     np.savez(tmp_path / "features.npz", **{name: a.astype(np.float32) for name, a in arrays.items()})
     return Squeeze(tmp_path / "features.npz")
+
+
+@pytest.fixture(autouse=True)
+def few_steps_for_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables by neighbours that an export makes anew need not be good, where they are not what is tested."""
+    monkeypatch.setattr("codec.training.neighbour_tables.STEPS", 10)

@@ -437,6 +437,7 @@ def held_bytes(frames, every=25):
     return np.array(held)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length_of_the_stream(monkeypatch):
     monkeypatch.setattr("simulator.ledger.BLOCK", 256)
     run_session(scenario(protection=BOTH), film(50))  # caches fill
