@@ -93,6 +93,12 @@ def test_a_larger_request_refines_what_a_smaller_one_sent() -> None:
         levels_of_quarters(map_)  # a quad-tree, or it raises
 
 
+def test_fixed_length_meets_the_highest_request() -> None:
+    top, packing = 6 / 16, Packing(entropy_model="uniform")  # bits of an index of 64 over the pixels of a fine token
+    tokens = CODEC.encode(FRAME, bpp=top, packing=packing)
+    assert 0.98 * top <= 8 * file_bytes(tokens, packing) / PIXELS <= top and (tokens.level == 2).mean() > 0.9
+
+
 def test_the_same_request_gives_the_same_tokens() -> None:
     assert CODEC.encode(FRAME, bpp=0.07) == CODEC.encode(FRAME, bpp=0.07)
 
