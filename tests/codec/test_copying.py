@@ -91,11 +91,11 @@ def test_a_guess_near_the_codeword_before_gives_way_to_it() -> None:
     before = CODEC.conceal([still], "zero")
     for now, copied in ((still, True), (moved, False)):
         holed = [with_lost_blocks(now, HOLE)]
-        settled, mean = (CODEC.concealer.fill(holed, m, before)[0] for m in ("copy_or_expected", "expected"))
+        settled, mean = (CODEC.concealer.fill(holed, m, before)[0] for m in ("copy_or_expected", "shrunk"))
         assert np.allclose(settled.code[14], before[0].code[14] if copied else mean.code[14], atol=1e-6)
         assert settled.confidence[14] == pytest.approx(0.998 if copied else mean.confidence[14])
     alone = [with_lost_blocks(still, HOLE)]
-    assert np.array_equal(*(CODEC.conceal(alone, method)[0].code for method in ("copy_or_expected", "expected")))
+    assert np.array_equal(*(CODEC.conceal(alone, method)[0].code for method in ("copy_or_expected", "shrunk")))
 
 
 def test_weights_from_before_the_tilt_load_with_the_first_one() -> None:
