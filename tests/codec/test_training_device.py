@@ -120,7 +120,9 @@ def test_what_is_trained_elsewhere_equals_what_the_cpu_trains(
     alike(here, there)
 
 
-@pytest.mark.parametrize("train", [by_tokenizer, by_predictor, by_joint])
+@pytest.mark.parametrize(
+    "train", [by_predictor, *(pytest.param(train, marks=pytest.mark.slow) for train in (by_tokenizer, by_joint))]
+)
 def test_a_run_begun_elsewhere_is_resumed_on_the_cpu_and_the_other_way_round(
     train: Callable[..., Path], folder: Path, elsewhere: torch.device
 ) -> None:

@@ -145,6 +145,7 @@ def test_scenario_text_cannot_break_out_of_the_page(sweep: Path, tmp_path: Path)
     assert "<script>alert(1)" not in write_report(copy).page.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_ten_thousand_cells_need_no_file_of_any_cell(sweep: Path, tmp_path: Path) -> None:
     folder = tmp_path / "sweep-large"
     folder.mkdir()
