@@ -224,7 +224,7 @@ def _cells(part: pd.DataFrame, against: str) -> Iterator[Row]:
                 if (against, name) in lost:
                     row |= _interval(f"{name}_difference", sign * (worse - lost[against, name]))
                 base = method.removesuffix(TEMPORAL)
-                alone = "expected" if base == "copy_or_expected" else base  # what its share is of, with one frame in sight
+                alone = "expected" if base == "copy_or_expected" else base  # seeing one frame
                 if base != method and (alone, name) in lost:
                     row |= _interval(f"{name}_lost_share", worse, lost[alone, name])
             yield row
