@@ -45,6 +45,18 @@ def pack(batch: Sequence[Tokens], codebook: Tensor, coarse: Sequence[SubCodebook
     return TokenBatch(code, received, levels, books, places, None if real.all() else counted)
 
 
+def alike(batch: Sequence[Tokens]) -> list[list[int]]:
+    """Rows of a batch in groups of like length, as attention pays for padding too.
+
+    Returns:
+        Each row once; in a group none has twice as many tokens as another.
+    """
+    groups: dict[int, list[int]] = {}
+    for row, tokens in enumerate(batch):
+        groups.setdefault(len(tokens).bit_length(), []).append(row)
+    return list(groups.values())
+
+
 def look_up(level: Tensor, index: Tensor, book: Tensor, codebook: Tensor, coarse: Sequence[SubCodebook]) -> Tensor:
     """Codewords [..., D] of tokens, each from its own codebook; level, index, book int64 [...]."""
     code = codebook[level, index]

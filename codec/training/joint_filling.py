@@ -16,7 +16,7 @@ from codec.conceal import Concealer, estimate, frames_before
 from codec.device import to_tensor
 from codec.granularity import allocate
 from codec.latents import Concealed, LatentMaps, latent_maps, presence
-from codec.packing import TokenBatch, pack
+from codec.packing import TokenBatch, alike, pack
 from codec.predictor import Predictor
 from codec.tokens import Tokens, from_dense, quarters_of, with_lost_blocks
 from codec.training.coarse_stage import CoarseStage, pass_through
@@ -67,9 +67,8 @@ class Filling:
         filled = self.concealer.fill(received, "zero" if sample.method == "expected" else sample.method)
         maps = latent_maps(filled, self.quantizer.codebook.shape[-1]).to(self.device)
         if guessed:
-            packed = pack(received, self.quantizer.codebook)
             seen = frames_before(self._before(sample), self.quantizer.codebook)
-            maps, beside["entropy"], beside["surprise"] = self._guessed(maps, packed, seen, truth, z[0])
+            maps, beside["entropy"], beside["surprise"] = self._guessed(maps, received, seen, truth, z[0])
         if self.coarse is not None:
             held = torch.from_numpy(sample.lost).to(self.device).view(maps.present[0].shape)
             maps.code[0] = pass_through(maps.code[0], z[0], maps.present[0] * ~held)
@@ -78,28 +77,37 @@ class Filling:
         return maps, beside
 
     def _guessed(
-        self, bare: LatentMaps, packed: TokenBatch, seen: Tensor | None, truth: Tensor, z: Tensor
+        self, bare: LatentMaps, received: Sequence[Tokens], seen: Tensor | None, truth: Tensor, z: Tensor
     ) -> tuple[LatentMaps, Tensor, Tensor]:
         """Expected codewords and their confidence in the holes of the maps of what came."""
         code = bare.code[0].permute(0, 2, 3, 1).clone()  # [B, h, w, D]
         confidence = bare.confidence[0][:, 0].clone()
         dense = z.permute(0, 2, 3, 1)
-        if self.coarse is not None:
-            row, (y, x) = torch.arange(len(z), device=self.device)[:, None], packed.position.long().unbind(-1)
-            kept = (packed.known & (packed.level == 0))[..., None]
-            packed = replace(packed, code=pass_through(packed.code, dense[row, y, x], kept))
         nats, gaps = [], []
-        for at, probability, codewords in self.concealer.distributions(packed, seen):
-            row, (y, x) = at.nonzero()[:, 0], packed.position[at].long().unbind(-1)
-            expected, confidence[row, y, x] = estimate(probability, codewords)
-            code[row, y, x] = expected
-            target = truth[row, y * code.shape[2] + x]
-            nats.append(-probability.gather(1, target[:, None]).clamp_min(1e-9).log())
-            gaps.append((dense[row, y, x] - expected.detach()).square().sum(-1))
+        holed = [row for row, tokens in enumerate(received) if not tokens.known.all()]
+        for group in alike([received[row] for row in holed]):
+            rows = truth.new_tensor([holed[number] for number in group])
+            packed, context = self._packed(received, rows, dense), None if seen is None else seen[rows]
+            for at, probability, codewords in self.concealer.distributions(packed, context):
+                row, (y, x) = rows[at.nonzero()[:, 0]], packed.position[at].long().unbind(-1)
+                expected, confidence[row, y, x] = estimate(probability, codewords)
+                code[row, y, x] = expected
+                target = truth[row, y * code.shape[2] + x]
+                nats.append(-probability.gather(1, target[:, None]).clamp_min(1e-9).log())
+                gaps.append((dense[row, y, x] - expected.detach()).square().sum(-1))
         maps = LatentMaps(
             [code.permute(0, 3, 1, 2), *bare.code[1:]], bare.present, [confidence[:, None], *bare.confidence[1:]]
         )
         return maps, torch.cat(nats).mean(), torch.cat(gaps).mean()
+
+    def _packed(self, received: Sequence[Tokens], rows: Tensor, dense: Tensor) -> TokenBatch:
+        """Some of the rows; the gradient of codewords that came goes on to the features [B, h, w, D], if they learn."""
+        packed = pack([received[row] for row in rows.tolist()], self.quantizer.codebook)
+        if self.coarse is None:
+            return packed
+        y, x = packed.position.long().unbind(-1)
+        kept = (packed.known & (packed.level == 0))[..., None]
+        return replace(packed, code=pass_through(packed.code, dense[rows[:, None], y, x], kept))
 
     def _before(self, sample: Sample) -> Sequence[Concealed | None]:
         if sample.before is None:
@@ -107,4 +115,7 @@ class Filling:
         with torch.no_grad():
             tokens, _ = self.tokens(self.features(sample.before), sample.before, sample.ratios)
         lost = [with_lost_blocks(*pair) for pair in zip(tokens, sample.lost_before, strict=True)]
-        return self.concealer.fill(lost, "expected")
+        filled: dict[int, Concealed] = {}
+        for rows in alike(lost):
+            filled |= dict(zip(rows, self.concealer.fill([lost[row] for row in rows], "expected"), strict=True))
+        return [filled[row] for row in range(len(lost))]

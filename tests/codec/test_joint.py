@@ -38,10 +38,13 @@ def holed_step(recipe: JointRecipe, temporal: bool) -> int:
     return next(step for step in range(50) if draw(PHOTOGRAPHS, [], recipe, step).lost.any())
 
 
+@pytest.mark.parametrize("ratios", [None, [(0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, 0.0, 1.0)]])
 @pytest.mark.parametrize("temporal", [False, True])
-def test_the_maps_are_those_of_inference(temporal: bool) -> None:
-    made, recipe = training(), replace(RECIPE, temporal_share=float(temporal), guessed_share=1.0)
+def test_the_maps_are_those_of_inference(temporal: bool, ratios: list[tuple[float, float, float]] | None) -> None:
+    made, recipe = training(), replace(RECIPE, batch=4, temporal_share=float(temporal), guessed_share=1.0)
     sample = draw(PHOTOGRAPHS, [], recipe, holed_step(recipe, temporal))
+    if ratios is not None:  # rows of unlike length, and a whole one among them
+        sample = replace(sample, ratios=ratios, lost=np.tile([[1], [1], [0], [1]], 9) * np.arange(9) % 2 == 1)
     maps, _ = made.filling.fill(sample)
     sent, _ = made.filling.tokens(made.filling.features(sample.crops), sample.crops, sample.ratios)
     received = [with_lost_blocks(tokens, lost) for tokens, lost in zip(sent, sample.lost, strict=True)]

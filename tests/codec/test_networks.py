@@ -3,15 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codec.decoder import Decoder
 from codec.encoder import Encoder
 from codec.latents import LatentMaps
 from codec.layers import Conv3, channel_norm, channels_last, freeze
-from codec.packing import pack
+from codec.packing import alike, pack
 from codec.precision import multiplies_bf16
 from codec.predictor import Predictor
 from codec.quantizer import Quantizer
+from codec.tokens import Tokens
+from tests.codec.made import any_tokens
 from tests.codec.tiny import TINY, photograph, tiny_codec
 
 
@@ -83,6 +87,16 @@ def test_padding_of_a_batch_does_not_change_the_prediction() -> None:
         a = predictor(alone.code, alone.known, alone.level, alone.position, alone.real)
         b = predictor(together.code, together.known, together.level, together.position, together.real)
     np.testing.assert_allclose(a[0].numpy(), b[0, : len(small.level)].numpy(), atol=1e-4)
+
+
+@given(st.lists(any_tokens, min_size=1, max_size=8))
+def test_rows_that_are_alike_are_at_most_twice_as_long_as_each_other(batch: list[Tokens]) -> None:
+    groups = alike(batch)
+    assert sorted(row for rows in groups for row in rows) == list(range(len(batch)))
+    for rows in groups:
+        lengths = [len(batch[row]) for row in rows]
+        assert max(lengths) < 2 * min(lengths)
+        assert rows == sorted(rows)
 
 
 def test_rotary_positions_are_relative() -> None:
