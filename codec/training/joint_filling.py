@@ -86,7 +86,7 @@ class Filling:
         nats, gaps = [], []
         holed = [row for row, tokens in enumerate(received) if not tokens.known.all()]
         for group in alike([received[row] for row in holed]):
-            rows = truth.new_tensor([holed[number] for number in group])
+            rows = torch.tensor([holed[number] for number in group], device=self.device)
             packed, context = self._packed(received, rows, dense), None if seen is None else seen[rows]
             for at, probability, codewords in self.concealer.distributions(packed, context):
                 row, (y, x) = rows[at.nonzero()[:, 0]], packed.position[at].long().unbind(-1)
