@@ -18,7 +18,7 @@ Methods of the transformer look at the frame before where there is one.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -84,23 +84,6 @@ class Concealer:
         guessed = iter(self._guessed([batch[i] for i in holed], method, [before[i] for i in holed]) if holed else ())
         whole = partial(self._simply, method="zero", last=None)
         return [next(guessed) if not tokens.known.all() else whole(tokens) for tokens in batch]
-
-    def fill_streams(self, streams: Sequence[Sequence[Tokens]], method: str) -> list[list[Concealed]]:
-        """Fill the holes of films frame after frame, each looking back at its own past; the films side by side.
-
-        Args:
-            streams: Films of one length, each in display order.
-            method: One of `METHODS`.
-
-        Raises:
-            RequestError: If the method is unknown.
-        """
-        done: list[list[Concealed]] = [[] for _ in streams]
-        for frames in zip(*streams, strict=True):
-            before = [film[-1] if film else None for film in done]
-            for film, filled in zip(done, self.fill(frames, method, before), strict=True):
-                film.append(filled)
-        return done
 
     def _simply(self, tokens: Tokens, method: str, last: Concealed | None) -> Concealed:
         table, books = self.codebook.cpu(), [SubCodebook(*(part.cpu() for part in book)) for book in self.coarse]
@@ -203,6 +186,24 @@ def surest(holes: Tensor, left: Tensor, top: Tensor, share: float) -> Tensor:
         1, order, torch.arange(order.shape[1], device=order.device).expand_as(order)
     )
     return left & (place < wanted[:, None])
+
+
+def frame_after_frame(
+    films: Sequence[Sequence[Tokens]],
+    fill: Callable[[Sequence[Tokens], Sequence[Concealed | None]], list[Concealed]],
+) -> list[list[Concealed]]:
+    """Fill the holes of films of one length, each frame looking back at the one before it; the films side by side.
+
+    Args:
+        films: Frames in display order.
+        fill: Of one frame of each film, and the frame before of each as it was filled, None where there is none.
+    """
+    done: list[list[Concealed]] = [[] for _ in films]
+    for frames in zip(*films, strict=True):
+        before = [film[-1] if film else None for film in done]
+        for film, filled in zip(done, fill(frames, before), strict=True):
+            film.append(filled)
+    return done
 
 
 def frames_before(before: Sequence[Concealed | None], codebook: Tensor) -> Tensor | None:

@@ -1,19 +1,25 @@
 """Concealment of your own, by import path: `package.module:function` wherever a method is named.
 
-    def function(batch, received, codebook):
+    def function(batch, received, codebook, before):  # or without `before`
         return [(code, confidence) for each picture]
 
     batch        Sequence of codec.tokens.Tokens, `known` False at the holes
     received     for each picture float32 [N, D]: the codewords that came, zero at the holes
     codebook     float32 [L, K, D], unit codewords of each level
+    before       for each picture the frame before, a codec.latents.Concealed, or None
     code         float32 [N, D], what each token hands to the decoder
     confidence   float32 [N] in [0, 1]
 
 A hole may get any vector; a shorter one tells the decoder of doubt. Where a token was received, code
 and confidence are put right afterwards: what came is never guessed over.
+
+Where methods look back (`temporal`) the function is called frame after frame, with one frame of each
+film; `before` holds what it made of the frame before that. Elsewhere it gets pictures that have nothing
+to do with one another, and `before` is all None.
 """
 
 import importlib
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -27,10 +33,9 @@ from codec.books import book_of
 from codec.codebook import SubCodebook, nearest
 from codec.errors import RequestError
 from codec.latents import Concealed
-from codec.tokens import Tokens
 
 Guess = tuple[NDArray[np.float32], NDArray[np.float32]]
-Function = Callable[[Sequence[Tokens], Sequence[NDArray[np.float32]], NDArray[np.float32]], Sequence[Guess]]
+Function = Callable[..., Sequence[Guess]]
 
 
 def is_path(method: str) -> bool:
@@ -59,12 +64,17 @@ def load(path: str) -> Function:
 
 
 def conceal_by_path(
-    received: Sequence[Concealed], codebook: Tensor, coarse: Sequence[SubCodebook], path: str
+    received: Sequence[Concealed],
+    before: Sequence[Concealed | None],
+    codebook: Tensor,
+    coarse: Sequence[SubCodebook],
+    path: str,
 ) -> list[Concealed]:
     """Fill the holes of pictures with a function of the user's.
 
     Args:
         received: One or more pictures as method `zero` leaves them: nothing at the holes.
+        before: The frame before each, as it was filled; None (or none at all) where there is none.
         codebook: float32 [L, K, D].
         coarse: Coarse codebooks of K/2, K/4, ... codewords.
         path: `package.module:function`.
@@ -73,10 +83,19 @@ def conceal_by_path(
         RequestError: If it cannot be imported, or what it returns has other shapes or is not finite.
     """
     batch, came = [picture.tokens for picture in received], [picture.code.copy() for picture in received]
-    guesses: Any = list(load(path)(batch, came, codebook.numpy()))
+    make = load(path)
+    more = {"before": list(before) or [None] * len(batch)} if _looks_back(make) else {}
+    guesses: Any = list(make(batch, came, codebook.numpy(), **more))
     if len(guesses) != len(batch):
         raise RequestError(path, f"must return {len(batch)} guesses, one a picture", len(guesses))
     return [_filled(picture, guess, codebook, coarse, path) for picture, guess in zip(received, guesses, strict=True)]
+
+
+def _looks_back(make: Function) -> bool:
+    try:
+        return "before" in inspect.signature(make).parameters
+    except ValueError:  # compiled, without a signature
+        return False
 
 
 def _filled(received: Concealed, guess: Guess, codebook: Tensor, coarse: Sequence[SubCodebook], path: str) -> Concealed:

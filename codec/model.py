@@ -23,7 +23,7 @@ from torch import Tensor
 from codec import checkpoint
 from codec.bitstream import TokenSlice, assemble_pictures, encode_pictures
 from codec.codebook import CODEWORDS, HISTOGRAM, SubCodebook, smaller_sizes, split_books, with_coarse_books
-from codec.conceal import Concealer
+from codec.conceal import Concealer, frame_after_frame
 from codec.conceal_own import conceal_by_path, is_path
 from codec.config import BLOCK, CodecConfig
 from codec.context_model import ContextModel
@@ -277,17 +277,23 @@ class Codec:
         Raises:
             RequestError: If the method is unknown.
         """
-        if is_path(method):
-            received, books = self.conceal(tokens, "zero"), self.coarse_books
-            return conceal_by_path(received, self.quantizer.codebook.cpu(), books, method)
         if temporal:
             return self.conceal_films([tokens], method)[0]
+        if is_path(method):
+            return self._conceal_by_path(tokens, method=method)
         pixels = max((t.grid[0] * t.grid[1] * BLOCK**2 for t in tokens), default=1)
         return [filled for part in _batches(tokens, pixels) for filled in self.concealer.fill(part, method)]
 
     def conceal_films(self, films: Sequence[Sequence[Tokens]], method: str = "expected") -> list[list[Concealed]]:
         """Fill the holes of several films of one length, frame after frame, the films side by side."""
-        return self.concealer.fill_streams(films, method)
+        fill = self._conceal_by_path if is_path(method) else self.concealer.fill
+        return frame_after_frame(films, lambda frames, before: fill(frames, before=before, method=method))
+
+    def _conceal_by_path(
+        self, tokens: Sequence[Tokens], *, method: str, before: Sequence[Concealed | None] = ()
+    ) -> list[Concealed]:
+        received = self.conceal(tokens, "zero")
+        return conceal_by_path(received, before, self.quantizer.codebook.cpu(), self.coarse_books, method)
 
     def missing_bits(
         self, received: Sequence[Tokens], sent: Sequence[Tokens], before: Sequence[Concealed | None] = ()

@@ -102,6 +102,13 @@ def test_the_concealment_of_the_page_copies_the_left_neighbour(mine: ModuleType)
     assert (filled.confidence[inside] == 0.5).all()
 
 
+def test_the_concealment_of_the_page_that_looks_back_fades(mine: ModuleType) -> None:
+    holes = ~HOLED.known
+    sent = tiny_codec().encode(photograph(64, 80))
+    whole, first, second = tiny_codec().conceal([sent, HOLED, HOLED], "mine:fading", temporal=True)
+    assert np.allclose(second.code[holes], 0.64 * whole.code[holes]) and np.allclose(first.confidence[holes], 0.8)
+
+
 def test_the_loop_of_the_page_ends_with_every_token_known(mine: ModuleType) -> None:
     done = mine.in_steps(tiny_codec(), HOLED)
     assert done.known.all() and (done.index[HOLED.known] == HOLED.index[HOLED.known]).all()

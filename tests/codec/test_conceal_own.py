@@ -8,12 +8,16 @@ from numpy.typing import NDArray
 
 from codec.confidence import confidence_map
 from codec.errors import RequestError
+from codec.evaluate_films import conceal
+from codec.latents import Concealed
 from codec.tokens import Tokens, with_lost_blocks
 from tests.codec.tiny import photograph, tiny_codec
 
 CODEC = tiny_codec()
 WHOLE = CODEC.encode(photograph(64, 80), ratios=(0.1, 0.3, 0.6))
 HOLED = with_lost_blocks(WHOLE, np.arange(20) % 3 == 0)
+
+COARSE = [CODEC.encode(photograph(64, 80)), with_lost_blocks(CODEC.encode(photograph(64, 80)), np.arange(20) % 3 == 0)]
 
 Codes = Sequence[NDArray[np.float32]]
 Guesses = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -33,6 +37,19 @@ def crooked(batch: Sequence[Tokens], received: Codes, codebook: NDArray[np.float
 
 def endless(batch: Sequence[Tokens], received: Codes, codebook: NDArray[np.float32]) -> Guesses:
     return [(np.full((len(t), 4), np.nan, np.float32), np.zeros(len(t), np.float32)) for t in batch]
+
+
+def fading(
+    batch: Sequence[Tokens], received: Codes, codebook: NDArray[np.float32], before: Sequence[Concealed | None]
+) -> Guesses:
+    """Half of what stood there a frame earlier; for pictures cut up alike."""
+    guesses = []
+    for code, last in zip(received, before, strict=True):
+        confidence = np.zeros(len(code), np.float32)
+        if last is not None:
+            code, confidence = last.code * np.float32(0.5), last.confidence * np.float32(0.5)
+        guesses.append((code, confidence))
+    return guesses
 
 
 NUMBER = 3
@@ -61,6 +78,35 @@ def test_a_function_of_the_users_fills_holes_and_only_holes() -> None:
 def test_what_is_no_concealment_is_refused_with_the_reason(name: str, message: str) -> None:
     with pytest.raises(RequestError, match=message):
         CODEC.conceal([HOLED], f"{__name__}:{name}")
+
+
+def test_a_function_that_takes_before_sees_what_it_made_of_the_frame_before() -> None:
+    method, holes = f"{__name__}:fading", ~COARSE[1].known
+    whole, first, second = CODEC.conceal([*COARSE, COARSE[1]], method, temporal=True)
+    assert np.array_equal(first.code[holes], whole.code[holes] / 2) and (first.confidence[holes] == 0.5).all()
+    assert np.array_equal(second.code[holes], whole.code[holes] / 4) and (second.confidence[holes] == 0.25).all()
+    assert np.array_equal(second.code[~holes], whole.code[~holes])
+    alone = CODEC.conceal(COARSE, method)[1]
+    assert not alone.code[holes].any() and not alone.confidence[holes].any()
+
+
+def test_films_side_by_side_look_back_each_at_its_own() -> None:
+    other = CODEC.encode(photograph(64, 80)[::-1])
+    films = [COARSE, [other, with_lost_blocks(other, np.arange(20) % 4 == 1)]]
+    filled = conceal(CODEC, films, f"{__name__}:fading+temporal")
+    for film, shown in zip(films, filled, strict=True):
+        (alone,) = CODEC.conceal_films([film], f"{__name__}:fading")
+        assert all(np.array_equal(a.code, b.code) for a, b in zip(shown, alone, strict=True))
+        holes = ~film[1].known
+        assert np.array_equal(shown[1].code[holes], shown[0].code[holes] / 2)
+
+
+def test_a_function_without_before_guesses_the_same_in_a_film() -> None:
+    method = f"{__name__}:first_codeword"
+    for alone, within in zip(
+        CODEC.conceal([WHOLE, HOLED], method), CODEC.conceal([WHOLE, HOLED], method, temporal=True), strict=True
+    ):
+        assert np.array_equal(alone.code, within.code) and np.array_equal(alone.confidence, within.confidence)
 
 
 def test_complete_guesses_unknown_tokens_and_leaves_the_others() -> None:
