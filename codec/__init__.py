@@ -8,6 +8,9 @@ films         files of clips -> frames
 images        files of any kind <-> uint8 [H, W, 3], padding to whole blocks
 model         Codec: the main path, in one file
 rate          a rate in bits per pixel -> which blocks are split or fine, which codebooks they take
+rate_request  what a rate is asked for: how tokens are sent, what may be sent of a picture
+rate_path     in which order blocks are split, and quarters made fine
+rate_chains   the ways of a picture whose tokens cost the same anywhere, as chains
 chain         nested ways to send a picture, and what each costs
 index_maps    all indices that a picture may send
 refine        features sought for one picture, by gradient descent through the decoder
@@ -20,7 +23,10 @@ quadtree      levels of a block's quarters <-> levels of its tokens
 books         which block takes which coarse codebook
 interleave    which block travels in which slice
 entropy       symbols <-> bytes
+tables        probabilities of the indices of each codebook
 neighbours    what is known around a token when its turn comes
+neighbour_classes  that, cut into classes
+neighbour_rows  the probabilities of a class, made when it is first met
 neighbour_tables  probabilities chosen by it
 neighbour_sizes  what all that may be sent costs with these
 granularity_map  which blocks are split, as symbols
@@ -29,7 +35,8 @@ context_model  the masked transformer as a distribution for each token of a slic
 context_order  which tokens it codes together, and after which
 context_mixture  how far it is trusted, beside histograms
 slices        one slice: flags, payload, checksum
-bitstream     Tokens <-> slices that decode alone; the .vqs file
+bitstream     Tokens <-> slices that decode alone
+vqs           slices <-> the .vqs file
 latents       tokens and codewords, dense, on the three grids: what the networks look at
 packing       token sequences of several pictures, padded to one length
 copying       how much the token a frame before says about a lost one

@@ -1,7 +1,7 @@
 """Weights on disk: one safetensors file for each network, written atomically, versioned, hashed.
 
     header  format (version of this layout), network, config (JSON), sha256 of the tensors, notes
-    body    fp16 weights; int32 probability tables, fixed at export (codec/entropy.py)
+    body    fp16 weights; int32 probability tables, fixed at export (codec/tables.py)
 
 Half precision is what is shipped and hashed, so both ends of a link hold the same numbers.
 """

@@ -31,10 +31,11 @@ from codec.codebook import SubCodebook
 from codec.config import LEVELS
 from codec.context_mixture import Mixture, experts
 from codec.context_order import groups, tiles
-from codec.entropy import Tables, quantize_rows
+from codec.entropy import quantize_rows
 from codec.packing import look_up
 from codec.predictor import Predictor
 from codec.quadtree import CELLS, starts
+from codec.tables import Tables
 from codec.tokens import Known, cell_at
 
 

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from codec.bitstream import write_vqs
 from codec.entropy import MODELS
 from codec.errors import RequestError
 from codec.evaluate_pictures import Picture, Row, picture_files, pictures, weight
 from codec.model import Codec
-from codec.rate import Packing
+from codec.rate_request import Packing
+from codec.vqs import write_vqs
 
 KEYS = ["bpp_requested", "slices", "entropy"]
 

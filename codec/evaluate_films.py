@@ -25,7 +25,7 @@ from codec.evaluate_pictures import LOWER_IS_BETTER, METRICS, SUFFIXES, Judge, R
 from codec.films import CLIP_SUFFIXES, clip_files, first_frames
 from codec.latents import Concealed
 from codec.model import Codec
-from codec.rate import Packing
+from codec.rate_request import Packing
 from codec.surprise import ASKED, static_bits
 from codec.tokens import Tokens
 

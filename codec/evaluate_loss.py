@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from codec.bitstream import write_vqs
 from codec.conceal import METHODS
 from codec.errors import RequestError
 from codec.evaluate_bootstrap import NONE_LOST, interval
 from codec.evaluate_pictures import LOWER_IS_BETTER, METRICS, Judge, Picture, Row, pictures
 from codec.latents import Concealed
 from codec.model import Codec
-from codec.rate import Packing
+from codec.rate_request import Packing
 from codec.refine import Refinement
 from codec.surprise import ASKED, coarse_truth, static_bits
 from codec.tokens import Tokens, block_of, with_lost_blocks
+from codec.vqs import write_vqs
 
 HONEST_BASELINE = "neighbour_mean"  # no transformer, and hard to beat
 KEYS = ["bpp_requested", "loss", "concealment"]

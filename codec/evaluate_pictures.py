@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from codec.bitstream import read_vqs
 from codec.errors import ImageError
 from codec.images import open_image
 from codec.perceptual import Squeeze
 from codec.quality import measure
+from codec.vqs import read_vqs
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 METRICS = ("psnr_db", "ssim", "ms_ssim", "squeeze")  # columns a judge may give, in this order

@@ -14,11 +14,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from codec import evaluate_baselines as baselines
-from codec.bitstream import grid_of, read_vqs, write_vqs
+from codec.bitstream import grid_of
 from codec.errors import RequestError
 from codec.evaluate_pictures import METRICS, Judge, Picture, Row, picture_files, pictures, weight
 from codec.model import Codec
 from codec.refine import Refinement
+from codec.vqs import read_vqs, write_vqs
 
 RATES = (0.02, 0.04, 0.1, 0.2, 0.4)  # bits a pixel
 OURS, REFINED = "vq", "vq_refined"  # the second: tokens sought for each picture, beside the row without

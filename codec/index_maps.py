@@ -16,7 +16,8 @@ from codec.codebook import SubCodebook, nearest
 from codec.config import BLOCK, LEVELS
 from codec.granularity import density, flat_blocks, grey, is_flat
 from codec.quantizer import Quantizer
-from codec.rate import Allocation, Candidates, Densities, tokens_of
+from codec.rate import tokens_of
+from codec.rate_request import Allocation, Candidates, Densities
 from codec.tokens import Tokens
 
 SHOWN = 0.02  # a codebook shows a flat picture if its squared distance to the features is no more above that of book 0

@@ -30,7 +30,7 @@ from codec.context_model import ContextModel
 from codec.decoder import Decoder
 from codec.device import choose_device, to_tensor
 from codec.encoder import Encoder
-from codec.entropy import CONTEXT, Tables
+from codec.entropy import CONTEXT
 from codec.errors import CheckpointError, RequestError
 from codec.granularity import allocate
 from codec.images import crop, pad_to_blocks
@@ -41,9 +41,12 @@ from codec.neighbour_tables import NAMES, NeighbourTables, NeighbourWeights
 from codec.precision import choose_precision, lower
 from codec.predictor import Predictor
 from codec.quantizer import Quantizer
-from codec.rate import ALL_COARSE, FILE, Allocation, Packing, allocate_for_bpp
+from codec.rate import allocate_for_bpp
+from codec.rate_path import ALL_COARSE
+from codec.rate_request import FILE, Allocation, Packing
 from codec.refine import Refinement, Refiner
 from codec.surprise import missing_bits
+from codec.tables import Tables
 from codec.tokens import Books, Tokens, positions
 
 WEIGHTS = Path(__file__).parent / "weights"

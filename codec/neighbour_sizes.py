@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.books import book_of_block
-from codec.entropy import UNIT_BITS, ByNeighbours
+from codec.entropy import UNIT_BITS
 from codec.granularity_map import KINDS, kinds_of
 from codec.neighbours import EARLIER, FEW, PASSES, REACH, WEIGHTS, offsets, passes
 from codec.payload import payload_bytes
+from codec.tables import ByNeighbours
 from codec.tokens import FULL, Books
 
 MOST_PLACES = 1 << 22  # of the canvases of slices that are weighed together: 64 MB

@@ -8,7 +8,6 @@ All of it is integers, so every machine has the same tables; they are made when 
 The network is trained on photographs when weights are exported (codec/training/neighbour_tables.py).
 """
 
-import math
 import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -19,27 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.config import LEVELS
-from codec.entropy import TOTAL_BITS, UNIT_BITS, SymbolReader, SymbolWriter, categorical, spans
+from codec.entropy import SymbolReader, SymbolWriter, spans
 from codec.errors import BitstreamError, CheckpointError
-from codec.neighbours import MANY, MOST_WEIGHT, PASSES, Canvases, Stack, Stage, stacks, stages
+from codec.neighbour_classes import CLASSES, DIMENSIONS, RANGE, SIDE, SURENESS, classes_of, packed
+from codec.neighbour_rows import Rows, weights_of
+from codec.neighbours import MANY, Canvases, Stack, Stage, stacks, stages
 from codec.tokens import Known
 
-DIMENSIONS = 4  # of a point
-RANGE = 50  # points are -50 to 50 in each
-SIDE = (8, 6, 4)  # cells a dimension, for each level
-FIELD = 12  # bits of a sum: 40 x 101 < 2^12
-KNOWN = (4, 12)  # weights from which a coarse token has some, and close neighbours
-SURENESS = 1 + len(KNOWN)
 HIDDEN_BITS = 11  # a hidden unit of 1.0 is 2^11
 OUTPUT_BITS = 4  # a weight of 2^4 is 1/256 bit for a hidden unit of 1.0
-LOG_BITS = 8  # logarithms are counted in 1/256 bit
-DEEPEST = 20  # bits below the likeliest index: less is taken for so much
 RUNS = 256  # tokens of a slice and a pass from which those of a class are read in one call: fewer are alone there
-MOST_SURE = 15  # sixteenths: no index is taken for surer, so none costs less than `entropy.LEAST_BITS`
-
-CLASSES = [1 + SURENESS * side**DIMENSIONS for side in SIDE]
-FIELDS = FIELD * np.arange(1, DIMENSIONS + 1)[:, None]  # where the coordinates of a packed point begin
-FIELD_MASK = (1 << FIELD) - 1
 
 NAMES = ("neighbour_embedding", "neighbour_hidden", "neighbour_output")
 
@@ -74,52 +62,6 @@ class NeighbourWeights(NamedTuple):
             raise CheckpointError(NAMES[0], f"must be from {-RANGE} to {RANGE}", int(np.abs(self.embedding).max()))
 
 
-class Rows:
-    """Tables of the classes of one codebook, made as they are needed.
-
-    Attributes:
-        row: int64 [classes], where the table of a class is, or -1.
-        cost: int32 [rows, K'], in units of 2^-16 bits.
-        below: int32 [rows, K' + 1], sums of the weights of all indices below.
-    """
-
-    def __init__(self, classes: int, codes: int) -> None:
-        self.row = np.full(classes, -1)
-        self.cost = np.zeros((0, codes), np.int32)
-        self.below = np.zeros((0, codes + 1), np.int32)
-        self._models: list[Any] = []
-
-    def add(self, classes: NDArray[np.int64], weights: NDArray[np.int64]) -> None:
-        """Tables of more classes, weights [m, K']."""
-        start, end = len(self._models), len(self._models) + len(classes)
-        bits = np.log2(weights.sum(axis=1, keepdims=True)) - np.log2(weights)
-        self.cost, self.below = _with_room(self.cost, end), _with_room(self.below, end)
-        self.cost[start:end] = np.ceil(bits * (1 << UNIT_BITS))
-        self.below[start:end, 1:] = weights.cumsum(axis=1)
-        self._models += [None] * len(classes)
-        self.row[classes] = np.arange(start, end)  # last: who sees a place finds its table
-
-    def models(self, rows: NDArray[np.int64]) -> list[Any]:
-        """The coder's models of some rows."""
-        places, models = rows.tolist(), self._models
-        found = [models[place] for place in places]
-        if None in found:
-            for place in places:
-                if models[place] is None:
-                    models[place] = categorical(np.diff(self.below[place]))
-            return self.models(rows)
-        return found
-
-
-def _with_room(rows: NDArray[np.int32], count: int) -> NDArray[np.int32]:
-    """At least so many rows, the first as given; half as many again, for more will come."""
-    if count <= len(rows):
-        return rows
-    wider = np.zeros((count + count // 2, rows.shape[1]), np.int32)
-    wider[: len(rows)] = rows
-    return wider
-
-
 class NeighbourTables:
     """Probabilities of indices by class, for codebooks of K codewords and the smaller coarse ones."""
 
@@ -127,7 +69,7 @@ class NeighbourTables:
         weights.check(codes, sum(smaller))
         self._weights, self._codes = weights, codes
         self._book_start = np.concatenate([[0], codes + np.cumsum([0, *smaller])])
-        self._points = _packed(weights.embedding)
+        self._points = packed(weights.embedding)
         coarse = codes + sum(smaller)
         self._level_start = np.array([0, coarse, coarse + codes])
         starts = [[begin + level for level in self._level_start] for begin in (0, coarse, 2 * coarse + codes)]
@@ -136,7 +78,7 @@ class NeighbourTables:
         self._adding = threading.Lock()
 
     def points(self, canvas: int, level: int, book: NDArray[np.uint8] | int, index: NDArray[Any]) -> NDArray[np.int64]:
-        """Points of indices of a level, in books if coarse, for the canvas of a level; packed, see `_packed`."""
+        """Points of indices of a level, in books if coarse, for the canvas of a level; packed, see `packed`."""
         points: NDArray[np.int64] = self._points.take(self._point_starts[canvas][level].take(book) + index)
         return points
 
@@ -264,23 +206,6 @@ class NeighbourTables:
         return weights_of(logs + output[-1].astype(np.int64))
 
 
-def classes_of(level: int, number: NDArray[np.int64] | int, sums: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Class of each token of a level, int64 [m], by its pass and the packed sums around it.
-
-    0 if nothing is known, else 1 + sureness and cell as one number.
-    """
-    if len(sums) > MANY:
-        cuts = range(MANY, len(sums), MANY)
-        numbers = np.broadcast_to(number, len(sums))
-        parts = zip(np.split(numbers, cuts), np.split(sums, cuts), strict=True)
-        return np.concatenate([classes_of(level, *part) for part in parts])
-    weight = sums & FIELD_MASK
-    cells = CELLS[level].take(sums >> FIELDS & FIELD_MASK | weight << FIELD).astype(np.int64)
-    first = FIRST[level].take(number * (MOST_WEIGHT + 1) + weight)
-    classes: NDArray[np.int64] = first + np.einsum("i,ij", DIGITS[level], cells)
-    return classes
-
-
 def _by_book(book: NDArray[np.uint8]) -> list[tuple[int, Any]]:
     """The codebooks of tokens, the smaller first, and which tokens are of each."""
     if not len(book) or not (book != book[0]).any():
@@ -344,73 +269,3 @@ def _runs(rows: NDArray[np.int64]) -> tuple[list[int], NDArray[np.int64]]:
     """Of each run of equal numbers how many they are, and the number."""
     last = np.append(np.flatnonzero(rows[1:] != rows[:-1]), len(rows) - 1)
     return np.diff(last, prepend=-1).tolist(), rows[last]
-
-
-def sureness_of(level: int, number: int, weight: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How much is known around tokens: by weight if they are coarse, else by pass; 0 to 2, and -1 for nothing."""
-    if level:
-        sure = np.full(len(weight), max(0, number - (PASSES - SURENESS)))
-    else:
-        sure = np.searchsorted(KNOWN, weight, side="right")
-    return np.where(weight > 0, sure, -1)
-
-
-def weights_of(logs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Logarithms of probabilities in 1/256 bit, [m, K], to integer weights, at least 1, of a sum up to 2^20."""
-    below = logs.max(axis=1, keepdims=True) - logs
-    shares = POWERS[np.minimum(below, DEEPEST << LOG_BITS)]
-    codes = logs.shape[1]
-    weights: NDArray[np.int64] = 1 + shares * ((1 << TOTAL_BITS) - codes) // shares.sum(axis=1, keepdims=True)
-    excess = np.maximum(weights.max(axis=1) - (MOST_SURE << (TOTAL_BITS - 4)), 0)
-    rows, top = np.arange(len(weights)), weights.argmax(axis=1)
-    weights[rows, top] -= excess
-    weights += -(-excess // codes)[:, None]
-    return weights
-
-
-def _powers() -> NDArray[np.int64]:
-    """2^32 x 2^(-n/256), n from 0 to 20 x 256, rounded down; with integer roots, so the same everywhere."""
-    roots, root = [], 2 << 60
-    for _ in range(LOG_BITS):  # 2^60 x 2^(1/2), 2^(1/4), ...
-        root = math.isqrt(root << 60)
-        roots.append(root)
-    fractions = []
-    for n in range(1 << LOG_BITS):
-        value = 1 << 60
-        for bit, factor in enumerate(roots):
-            if n >> (LOG_BITS - 1 - bit) & 1:
-                value = value * factor >> 60
-        fractions.append(value)  # 2^60 x 2^(n/256)
-    powers = [(1 << 92) // fractions[n & 255] >> (n >> LOG_BITS) for n in range((DEEPEST << LOG_BITS) + 1)]
-    return np.array(powers, np.int64)
-
-
-POWERS = _powers()
-
-
-def _packed(embedding: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Points [n, 4] as one number each: 1, then the coordinates raised to 1..101, in fields of 12 bits."""
-    raised = embedding.astype(np.int64) + RANGE + 1
-    packed: NDArray[np.int64] = 1 + (raised << FIELDS[:, 0]).sum(axis=1)
-    return packed
-
-
-def _cells(side: int) -> NDArray[np.uint8]:
-    """Cell of a mean coordinate, uint8 [41 x 4096], by weight << 12 | weighted sum of raised coordinates."""
-    weight, value = np.mgrid[: MOST_WEIGHT + 1, : 1 << FIELD]
-    above = value - weight  # the mean is above / weight, from 0 to 100; half a step is added to it
-    cell = (2 * above + weight) * side // (np.maximum(weight, 1) * 2 * (2 * RANGE + 1))
-    cells: NDArray[np.uint8] = cell.clip(0, side - 1).astype(np.uint8).ravel()
-    return cells
-
-
-def _first(level: int) -> NDArray[np.int64]:
-    """Class of cell 0, int64 [5 x 41], by pass x 41 + weight."""
-    weight = np.arange(MOST_WEIGHT + 1)
-    sure = np.concatenate([sureness_of(level, number, weight) for number in range(PASSES)])
-    return np.where(sure >= 0, 1 + sure * SIDE[level] ** DIMENSIONS, 0)
-
-
-CELLS = [_cells(side) for side in SIDE]
-FIRST = [_first(level) for level in range(LEVELS)]
-DIGITS = [side ** np.arange(DIMENSIONS)[::-1] for side in SIDE]

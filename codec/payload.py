@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from codec import granularity_map
 from codec.books import book_of_block
 from codec.config import LEVELS
-from codec.entropy import CONTEXT, LEAST_BITS, NEIGHBOURS, SymbolReader, SymbolWriter, Tables, size_bytes
+from codec.entropy import CONTEXT, LEAST_BITS, NEIGHBOURS, SymbolReader, SymbolWriter, size_bytes
 from codec.errors import BitstreamError
 from codec.quadtree import collapse, expand
+from codec.tables import Tables
 from codec.tokens import Known, Part, known_of
 
 

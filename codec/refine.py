@@ -30,7 +30,7 @@ from codec.latents import LatentMaps, presence
 from codec.layers import resample
 from codec.perceptual import Squeeze
 from codec.quantizer import Quantizer
-from codec.rate import Allocation
+from codec.rate_request import Allocation
 
 PEAK_RATE = 0.03  # of Adam on features of unit length; falls in a straight line to zero
 SQUARED_WEIGHT = 40.0

@@ -26,9 +26,10 @@ from numpy.typing import NDArray
 
 from codec import entropy, interleave
 from codec.books import book_of_block
-from codec.entropy import CONTEXT, Tables
+from codec.entropy import CONTEXT
 from codec.errors import BitstreamError
 from codec.payload import Begun, Context, begin, read_indices, write_payloads
+from codec.tables import Tables
 from codec.tokens import CUTS, Books, Part
 
 MAX_SLICES = 255

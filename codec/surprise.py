@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from codec.books import book_of
 from codec.conceal import MEANS, Concealer, frames_before
-from codec.entropy import Tables
 from codec.latents import Concealed
 from codec.packing import pack
+from codec.tables import Tables
 from codec.tokens import Tokens, block_of
 
 ASKED = ("argmax", *MEANS)  # methods whose distribution is the transformer's, asked once

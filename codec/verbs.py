@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any
 from codec.errors import BitstreamError, RequestError
 
 if TYPE_CHECKING:
-    from codec.bitstream import VqsFile
     from codec.evaluate_films import FilmCases
     from codec.evaluate_loss import Cases
     from codec.model import Codec
     from codec.refine import Refinement
     from codec.tokens import Books, Tokens
+    from codec.vqs import VqsFile
 
 
 def encode(args: argparse.Namespace) -> None:
     """Picture to file."""
-    from codec.bitstream import write_vqs
     from codec.files import write_atomically
     from codec.images import open_image
     from codec.model import Codec
-    from codec.rate import ALL_COARSE, Packing
+    from codec.rate_path import ALL_COARSE
+    from codec.rate_request import Packing
+    from codec.vqs import write_vqs
 
     if args.refine is None:
         _refuse(args, ("squeeze",), "goes with --refine")
@@ -68,7 +69,7 @@ def _levels(tokens: "Tokens") -> str:
 
 
 def _read(path: Path, codec: "Codec | None" = None) -> "VqsFile":
-    from codec.bitstream import read_vqs
+    from codec.vqs import read_vqs
 
     known = (None, None) if codec is None else (codec.hash, codec.tables)
     try:

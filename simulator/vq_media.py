@@ -24,7 +24,8 @@ from codec.model import Codec
 from codec.perceptual import Squeeze
 from codec.quality import QUICK
 from codec.quality import measure as measure_quality
-from codec.rate import ALL_COARSE, Packing
+from codec.rate_path import ALL_COARSE
+from codec.rate_request import Packing
 from codec.refine import Refinement
 from codec.tokens import Tokens, block_of
 from simulator.errors import MediaError

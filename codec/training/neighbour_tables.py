@@ -21,17 +21,9 @@ from codec.config import LEVELS
 from codec.context_model import one_thread
 from codec.granularity import rank
 from codec.interleave import partition
-from codec.neighbour_tables import (
-    DIMENSIONS,
-    HIDDEN_BITS,
-    LOG_BITS,
-    NAMES,
-    OUTPUT_BITS,
-    RANGE,
-    SIDE,
-    SURENESS,
-    sureness_of,
-)
+from codec.neighbour_classes import DIMENSIONS, RANGE, SIDE, SURENESS, sureness_of
+from codec.neighbour_rows import LOG_BITS
+from codec.neighbour_tables import HIDDEN_BITS, NAMES, OUTPUT_BITS
 from codec.neighbours import Canvases, stages
 from codec.tokens import Books, Part, from_dense, known_of, select
 from codec.training.token_maps import HISTOGRAM_RATIOS, TokenMaps

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from codec.config import LEVELS
 from codec.granularity import allocate
 from codec.latents import LatentMaps, presence
-from codec.rate import ALL_COARSE, ratios_at
+from codec.rate_path import ALL_COARSE, ratios_at
 from codec.training.run import check_recipe
 
 PATH_SHARE = 0.75  # of the mixtures

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from codec.books import book_of_block
 from codec.codebook import smaller_sizes
-from codec.entropy import Tables
 from codec.neighbour_tables import NeighbourTables, NeighbourWeights
+from codec.tables import Tables
 from codec.tokens import FULL, Books, Tokens, from_dense
 
 CODES = 64

@@ -19,23 +19,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codec.bitstream import (
-    TokenSlice,
-    VqsFile,
-    assemble,
-    encode_slices,
-    grid_of,
-    overhead_bytes,
-    read_vqs,
-    write_vqs,
-)
+from codec.bitstream import TokenSlice, assemble, encode_slices, grid_of
 from codec.books import book_of_block, check_codes
-from codec.entropy import TABLED, Tables
+from codec.entropy import TABLED
 from codec.errors import BitstreamError, RequestError
 from codec.interleave import METHODS, STEP_DOWN, STEP_RIGHT
 from codec.neighbour_tables import NeighbourTables, NeighbourWeights
 from codec.slices import Flags, Place, decode_slice
+from codec.tables import Tables
 from codec.tokens import FULL, Books, Tokens, block_of, from_dense
+from codec.vqs import VqsFile, overhead_bytes, read_vqs, write_vqs
 from tests.codec.made import CODES, HASH, OTHER_HASH, TABLES, any_tokens, random_tokens, skewed_tables
 
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -9,7 +9,7 @@ from codec.conceal import LOOKS_BACK, METHODS, ROUNDS, surest
 from codec.errors import RequestError
 from codec.latents import Concealed, latent_maps
 from codec.packing import pack
-from codec.rate import Packing
+from codec.rate_request import Packing
 from codec.tokens import Tokens, block_of, with_lost_blocks
 from tests.codec.tiny import TINY, photograph, tiny_codec
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codec.bench import peak_bytes as process_peak_bytes
-from codec.bitstream import TokenSlice, assemble, encode_slices, read_vqs, write_vqs
+from codec.bitstream import TokenSlice, assemble, encode_slices
 from codec.config import LEVELS
 from codec.context_mixture import Mixture
 from codec.context_model import ContextModel
@@ -22,9 +22,10 @@ from codec.entropy import CONTEXT, LEAST_BITS, MODELS, NEIGHBOURS, WIRE, quantiz
 from codec.errors import BitstreamError
 from codec.interleave import METHODS
 from codec.model import Codec
-from codec.rate import Packing
+from codec.rate_request import Packing
 from codec.slices import Place, decode_slice
 from codec.tokens import Books, Known, Tokens, cell_of, select
+from codec.vqs import read_vqs, write_vqs
 from tests.codec.made import grids, random_tokens, shares, with_neighbours
 from tests.codec.test_bitstream import holds_no_wrong_token, peak_bytes, seconds
 from tests.codec.tiny import photograph, tiny_codec

@@ -11,7 +11,6 @@ from codec.entropy import (
     TOTAL_BITS,
     SymbolReader,
     SymbolWriter,
-    Tables,
     categorical,
     quantize,
     size_bytes,
@@ -19,6 +18,7 @@ from codec.entropy import (
     uniform,
 )
 from codec.errors import BitstreamError, CheckpointError
+from codec.tables import Tables
 from tests.codec.made import TABLES, skewed_tables
 
 queue, model = constriction.stream.queue, constriction.stream.model

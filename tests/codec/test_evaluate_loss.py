@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from codec.bitstream import write_vqs
 from codec.conceal import MEANS, METHODS
 from codec.errors import ImageError, RequestError
 from codec.evaluate_bootstrap import interval
 from codec.evaluate_loss import Cases, drop_blocks, loss_means, loss_table, reference_method
 from codec.evaluate_pictures import Judge
 from codec.images import save_png
+from codec.vqs import write_vqs
 from tests.codec.tiny import photograph, tiny_codec
 
 CODEC = tiny_codec()

@@ -14,17 +14,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codec import neighbour_sizes, neighbour_tables, neighbours
-from codec.bitstream import assemble, assemble_pictures, encode_pictures, encode_slices, read_vqs, write_vqs
+from codec import neighbour_classes, neighbour_sizes, neighbour_tables, neighbours
+from codec.bitstream import assemble, assemble_pictures, encode_pictures, encode_slices
 from codec.books import book_of_block
 from codec.entropy import LEAST_BITS, SymbolReader
 from codec.errors import BitstreamError, CheckpointError
 from codec.interleave import METHODS, partition
+from codec.neighbour_classes import classes_of
+from codec.neighbour_rows import POWERS, weights_of
 from codec.neighbour_sizes import NeighbourSizes
-from codec.neighbour_tables import POWERS, NeighbourTables, classes_of, weights_of
+from codec.neighbour_tables import NeighbourTables
 from codec.neighbours import EARLIER, NEARNESS, OFFSETS, Canvases, Stage, passes, stages
 from codec.slices import Flags, Place, decode_slice, flags_size
 from codec.tokens import FULL, Books, Tokens, known_of, quarters_of, select, to_dense
+from codec.vqs import read_vqs, write_vqs
 from tests.codec.made import (
     CODES,
     HASH,
@@ -79,7 +82,7 @@ def test_slices_weighed_one_after_another_weigh_the_same(monkeypatch: pytest.Mon
 def test_tokens_coded_some_at_a_time_give_the_same_bytes(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = random_tokens((9, 11), books=Books(1, 99))
     together = encode_slices(tokens, 2, "low_discrepancy", "static", NEAR, HASH)
-    for module in (neighbours, neighbour_tables):
+    for module in (neighbours, neighbour_classes, neighbour_tables):
         monkeypatch.setattr(module, "MANY", 7)
     monkeypatch.setattr(neighbours, "FEW", few)
     assert encode_slices(tokens, 2, "low_discrepancy", "static", NEAR, HASH) == together

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from codec import rate
-from codec.bitstream import write_vqs
 from codec.device import to_tensor
 from codec.entropy import TABLED
 from codec.errors import RequestError
 from codec.index_maps import IndexMaps
 from codec.quadtree import levels_of_quarters
-from codec.rate import FILE, Packing
+from codec.rate_path import ratios_at
+from codec.rate_request import FILE, Packing
 from codec.tokens import Tokens, quarters_of
+from codec.vqs import write_vqs
 from tests.codec.made import with_neighbours
 from tests.codec.tiny import TINY, photograph, tiny_codec
 
@@ -131,7 +132,7 @@ def test_blocks_of_one_colour_split_last_and_a_request_is_met_all_the_same() -> 
 
 
 def test_the_shares_on_the_way_are_shares_of_area_and_rise() -> None:
-    shares = np.array([rate.ratios_at(way) for way in np.linspace(0, 1, 21)])
+    shares = np.array([ratios_at(way) for way in np.linspace(0, 1, 21)])
     assert shares[0].tolist() == [0, 0, 1] and shares[-1].tolist() == [1, 0, 0]
     assert np.allclose(shares.sum(1), 1) and (shares >= 0).all()
     tokens_a_block = shares @ (16, 4, 1)
@@ -141,7 +142,7 @@ def test_the_shares_on_the_way_are_shares_of_area_and_rise() -> None:
 def test_a_request_takes_the_shares_of_the_path() -> None:
     levels = quarters_of(CODEC.encode(FRAME, bpp=0.12))
     taken = [(levels == 2).mean(), (levels == 1).mean(), (levels == 0).mean()]
-    ways = np.array([rate.ratios_at(way) for way in np.linspace(0, 1, 501)])
+    ways = np.array([ratios_at(way) for way in np.linspace(0, 1, 501)])
     assert np.abs(ways - taken).sum(1).min() < 0.02
 
 

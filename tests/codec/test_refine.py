@@ -7,7 +7,6 @@ import pytest
 from numpy.typing import NDArray
 
 from codec import refine
-from codec.bitstream import write_vqs
 from codec.books import book_of
 from codec.errors import RequestError
 from codec.model import Codec
@@ -15,6 +14,7 @@ from codec.perceptual import Squeeze
 from codec.quality import psnr_db
 from codec.refine import Refinement, inside, tiles
 from codec.tokens import Tokens
+from codec.vqs import write_vqs
 from tests.codec.tiny import photograph, tiny_codec
 
 SHIPPED = Path(refine.__file__).parent / "weights"

@@ -14,7 +14,7 @@ from codec.errors import CheckpointError, ImageError, RequestError
 from codec.layers import Conv3
 from codec.neighbour_tables import NAMES, NeighbourTables, NeighbourWeights
 from codec.predictor import Predictor
-from codec.rate import ratios_at
+from codec.rate_path import ratios_at
 from codec.training.codebook_ema import CodebookEma
 from codec.training.data import batch, load_photographs, painted
 from codec.training.export import export_tokenizer
