@@ -3,7 +3,11 @@
 A frame becomes tokens, tokens become packets, packets cross a lossy channel in simulated time, holes
 are concealed, and every step leaves a row in a table. The modules, in the order of the data:
 
-    cli              run | sweep | report | validate | schema: parse, call, print, exit code
+    cli              run | sweep | report | validate | schema: options, exit code
+    arguments        words of the command line to values
+    examples         what --help shows to type
+    verbs            what they do
+    summary          what a run prints in the end
     progress         how far a run is, on stderr
     scenario         what decides a run: frozen models, read strictly from YAML
     scenario_channel its channel section, and in it

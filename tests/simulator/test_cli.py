@@ -14,6 +14,7 @@ import pytest
 
 import simulator
 from simulator import cli, progress, scenario
+from simulator.summary import late_note
 from tests.simulator.small import SCENARIOS, SHORT
 
 ROOT = SCENARIOS.parent
@@ -54,7 +55,7 @@ def test_a_run_whose_deadline_is_below_its_delay_says_so(tmp_path: Path, capsys:
         r"^note: .* half of them took (\d+) ms or more, and playout.deadline is 150 ms", capsys.readouterr().err, re.M
     )
     assert note and 290 < int(note[1]) < 310
-    assert not cli.late_note({"delay_ms_p50": 150.0}, 150) and not cli.late_note({"delay_ms_p50": math.nan}, 150)
+    assert not late_note({"delay_ms_p50": 150.0}, 150) and not late_note({"delay_ms_p50": math.nan}, 150)
 
 
 def test_quiet_prints_the_folder_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
