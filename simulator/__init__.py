@@ -36,7 +36,9 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     results          the results folder: whole or not at all, never over an older one
     frames           where frames come from: photographs with a virtual camera, a folder, a video
     pictures         a file of any kind of picture to 8-bit RGB
-    media            Slice, the MediaCodec protocol, ToyCodec
+    media            Slice, the MediaCodec protocol
+    blocks           the colours of blocks, and unknown ones filled from neighbours
+    toy_media        the toy behind the protocol, in pure numpy
     importance       what it costs to lose a slice, for parity that protects unequally
     toy_slices       the toy's slices as bytes
     encodings        encoded frames, made when asked for and kept

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.media import BLOCK, block_means, block_sums
+from simulator.blocks import BLOCK, block_means, block_sums
 
 LEAST = 7  # importance of what costs 1/128 of the highest, or nothing
 

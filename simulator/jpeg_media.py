@@ -24,10 +24,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.blocks import BLOCK
 from simulator.errors import MediaError
 from simulator.fragments import seal, unseal
 from simulator.importance import block_costs, importances
-from simulator.media import BLOCK, DecodedFrame, Slice
+from simulator.media import DecodedFrame, Slice
 from simulator.pillow_media import Slices, StillCodec, blocks_of, check_method, grey, read, save
 from simulator.toy_slices import shares
 

@@ -11,11 +11,12 @@ from typing import Any, cast
 from simulator.by_path import check_options, find, parameters
 from simulator.errors import MediaError
 from simulator.jpeg_media import JpegMedia
-from simulator.media import MediaCodec, ToyCodec
+from simulator.media import MediaCodec
 from simulator.metrics import measure_psnr
 from simulator.pillow_media import AvifMedia, Jpeg2000Media, WebpMedia
 from simulator.playback import Measure
 from simulator.scenario_codec_options import OPTIONS, STILLS, VIDEOS
+from simulator.toy_media import ToyCodec
 from simulator.video_media import VideoMedia
 
 CONVENTIONAL: dict[str, Callable[..., Any]] = {

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from simulator import fragments
+from simulator.blocks import BLOCK, HOLE
 from simulator.errors import MediaError
-from simulator.media import BLOCK, HOLE, DecodedFrame, EncodedFrame, Slice
+from simulator.media import DecodedFrame, EncodedFrame, Slice
 
 METHODS = ("none", "copy_previous")
 DEFAULT_BPP = 0.2

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.blocks import HOLE
 from simulator.errors import MediaError
-from simulator.media import HOLE, DecodedFrame, EncodedFrame, MediaCodec, SharingCodec, Slice, needs_stream
+from simulator.media import DecodedFrame, EncodedFrame, MediaCodec, SharingCodec, Slice, needs_stream
 
 if TYPE_CHECKING:
     from simulator.session import FrameDelivery

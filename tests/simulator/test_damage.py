@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from codec.bitstream import TokenSlice
 from simulator.channel.corruption import damage
-from simulator.media import EncodedFrame, Slice, ToyCodec
+from simulator.media import EncodedFrame, Slice
 from simulator.session import run_session
+from simulator.toy_media import ToyCodec
 from tests.codec.tiny import photograph, tiny_codec
 from tests.simulator.test_fec import protect, receive, spec
 from tests.simulator.tiny import scenario

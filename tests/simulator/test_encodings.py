@@ -6,7 +6,8 @@ import pytest
 
 from simulator.encodings import BATCH, Encodings
 from simulator.errors import MediaError
-from simulator.media import EncodedFrame, ToyCodec
+from simulator.media import EncodedFrame
+from simulator.toy_media import ToyCodec
 
 FRAMES = np.random.default_rng(1).integers(0, 256, (30, 32, 32, 3)).astype(np.uint8)
 

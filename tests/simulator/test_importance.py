@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.blocks import fill_from_neighbours
 from simulator.importance import LEAST, block_costs, importances
 from simulator.jpeg_media import JpegMedia
-from simulator.media import fill_from_neighbours
 from simulator.session import run_session
 from tests.simulator.tiny import scenario
 

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from simulator.blocks import HOLE, block_means, fill_from_neighbours
 from simulator.errors import MediaError
-from simulator.media import HOLE, MediaCodec, Slice, ToyCodec, block_means, fill_from_neighbours
+from simulator.media import MediaCodec, Slice
+from simulator.toy_media import ToyCodec
 from simulator.toy_slices import INTERLEAVES, slice_order
 
 CODEC: MediaCodec = ToyCodec()

@@ -8,9 +8,9 @@ import pytest
 from simulator.channel import corruption, link, outage, reorder
 from simulator.clock import Clock
 from simulator.fec_packet import FecPacket
-from simulator.media import ToyCodec
 from simulator.packet import OVERHEAD_BYTES
 from simulator.streams import Draws, generator
+from simulator.toy_media import ToyCodec
 from tests.simulator.tiny import journey, scenario, send_at
 
 MS = 1_000_000

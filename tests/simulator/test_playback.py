@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from simulator.blocks import HOLE
 from simulator.errors import MediaError
 from simulator.frames import load_frames
-from simulator.media import HOLE, DecodedFrame, EncodedFrame, Slice, ToyCodec
+from simulator.media import DecodedFrame, EncodedFrame, Slice
 from simulator.metrics import measure_psnr
 from simulator.playback import BATCH, Playback, play
+from simulator.toy_media import ToyCodec
 
 SIZE = (64, 64)
 FRAMES = load_frames("builtin", BATCH + 6, 24, SIZE, seed=5)

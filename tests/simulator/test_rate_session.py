@@ -179,7 +179,7 @@ def test_whatever_is_combined_packets_are_conserved_and_frames_shown_in_order(
 
 
 def test_one_cache_serves_many_channels() -> None:
-    from simulator.media import ToyCodec
+    from simulator.toy_media import ToyCodec
 
     frames = np.random.default_rng(1).integers(0, 256, (24, 256, 256, 3)).astype(np.uint8)
     encodings = Encodings(ToyCodec(), frames, 4, "raster")

@@ -14,9 +14,10 @@ from PIL import Image
 
 from simulator import media_loader, metrics, records, results, run, scenario
 from simulator.errors import MediaError, OutputError, TraceError
-from simulator.media import DecodedFrame, ToyCodec
+from simulator.media import DecodedFrame
 from simulator.metrics import measure_psnr
 from simulator.scenario_codec_options import OPTIONS, STILLS, wrong_option
+from simulator.toy_media import ToyCodec
 from tests.simulator.small import SCENARIOS, SHORT, lossy
 
 SHIPPED = sorted(SCENARIOS.glob("*.yaml"))
@@ -249,7 +250,7 @@ def test_a_codec_that_cannot_be_had_is_named(name: str, options: dict[str, objec
 
 @pytest.mark.usefixtures("no_figures")
 def test_a_class_of_ones_own_is_a_codec(tmp_path: Path) -> None:
-    wanted = lossy("codec.name=simulator.media:ToyCodec")
+    wanted = lossy("codec.name=simulator.toy_media:ToyCodec")
     assert run.run(wanted, tmp_path).summary["psnr_db_mean"] > 10
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from simulator import run, scenario
 from simulator.channel import traces
-from simulator.media import ToyCodec
 from simulator.metrics import measure_psnr, network_summary
 from simulator.records import to_frame
+from simulator.toy_media import ToyCodec
 from tests.simulator.small import SCENARIOS, TOY
 
 SHIPPED = sorted(SCENARIOS.glob("*.yaml"))

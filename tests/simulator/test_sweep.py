@@ -19,9 +19,10 @@ import pytest
 
 from simulator import cli, progress, run, scenario, sweep, sweep_claims, sweep_grid, sweep_pool, sweep_store, sweep_work
 from simulator.errors import MediaError, PoolError, ScenarioError
-from simulator.media import DecodedFrame, Slice, ToyCodec
+from simulator.media import DecodedFrame, Slice
 from simulator.report.read import read
 from simulator.report.study import study
+from simulator.toy_media import ToyCodec
 from tests.simulator.small import SCENARIOS, SHORT, lossy
 
 ROOT = Path(__file__).parents[2]

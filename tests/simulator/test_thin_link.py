@@ -15,10 +15,11 @@ from simulator import scenario
 from simulator.encodings import Encodings
 from simulator.frames import load_frames
 from simulator.freezes import freezes, screen_times
-from simulator.media import EncodedFrame, Slice, ToyCodec
+from simulator.media import EncodedFrame, Slice
 from simulator.metrics import psnr
 from simulator.scenario import Scenario
 from simulator.session import SessionResult, run_session
+from simulator.toy_media import ToyCodec
 from simulator.units import ns_to_ms
 from tests.simulator.small import SCENARIOS, TOY
 
