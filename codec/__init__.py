@@ -19,6 +19,7 @@ encoder       picture -> unit vectors at three grids
 quantizer     unit vectors <-> indices
 codebook      smaller codebooks from one, by k-means
 tokens        Tokens: index, level, known
+parts         blocks of a picture that travel together
 quadtree      levels of a block's quarters <-> levels of its tokens
 books         which block takes which coarse codebook
 interleave    which block travels in which slice

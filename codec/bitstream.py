@@ -11,10 +11,11 @@ from codec import entropy, interleave
 from codec.books import check_codes
 from codec.config import BLOCK
 from codec.errors import BitstreamError, RequestError
+from codec.parts import Part, deal, merge
 from codec.payload import Context
 from codec.slices import MAX_SLICES, Flags, Place, decode_slices, encode_parts
 from codec.tables import Tables
-from codec.tokens import Part, Tokens, deal, merge
+from codec.tokens import Tokens
 
 MAX_SIDE = 16384  # pixels: the counts in a payload stay within the coder's 24 bits
 

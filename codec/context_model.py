@@ -33,10 +33,11 @@ from codec.context_mixture import Mixture, experts
 from codec.context_order import groups, tiles
 from codec.entropy import quantize_rows
 from codec.packing import look_up
+from codec.parts import Known
 from codec.predictor import Predictor
 from codec.quadtree import CELLS, starts
 from codec.tables import Tables
-from codec.tokens import Known, cell_at
+from codec.tokens import cell_at
 
 
 class ContextModel:

@@ -23,7 +23,7 @@ from codec.errors import BitstreamError, CheckpointError
 from codec.neighbour_classes import CLASSES, DIMENSIONS, RANGE, SIDE, SURENESS, classes_of, packed
 from codec.neighbour_rows import Rows, weights_of
 from codec.neighbours import MANY, Canvases, Stack, Stage, stacks, stages
-from codec.tokens import Known
+from codec.parts import Known
 
 HIDDEN_BITS = 11  # a hidden unit of 1.0 is 2^11
 OUTPUT_BITS = 4  # a weight of 2^4 is 1/256 bit for a hidden unit of 1.0

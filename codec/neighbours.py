@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.config import LEVELS
+from codec.parts import Known
 from codec.quadtree import CELLS, starts
-from codec.tokens import Known, cell_at
+from codec.tokens import cell_at
 
 PASSES = 5
 PATTERN = np.array([0, 4, 2, 4, 4, 3, 4, 3, 2, 4, 1, 4, 4, 3, 4, 3], np.uint8)  # of 4x4 places, again and again

@@ -24,9 +24,9 @@ from codec.books import book_of_block
 from codec.config import LEVELS
 from codec.entropy import CONTEXT, LEAST_BITS, NEIGHBOURS, SymbolReader, SymbolWriter, size_bytes
 from codec.errors import BitstreamError
+from codec.parts import Known, Part, known_of
 from codec.quadtree import collapse, expand
 from codec.tables import Tables
-from codec.tokens import Known, Part, known_of
 
 
 class Context(Protocol):

@@ -28,9 +28,10 @@ from codec import entropy, interleave
 from codec.books import book_of_block
 from codec.entropy import CONTEXT
 from codec.errors import BitstreamError
+from codec.parts import Part
 from codec.payload import Begun, Context, begin, read_indices, write_payloads
 from codec.tables import Tables
-from codec.tokens import CUTS, Books, Part
+from codec.tokens import CUTS, Books
 
 MAX_SLICES = 255
 MORE = 15  # in place of a book: no K has so many

@@ -20,7 +20,7 @@ from codec.entropy import (
     uniform,
 )
 from codec.errors import BitstreamError, CheckpointError
-from codec.tokens import Known
+from codec.parts import Known
 
 MAX_CODES_BITS = 15  # log2 K has four bits on the wire
 NOTHING = np.zeros(0, np.int64)

@@ -25,7 +25,8 @@ from codec.neighbour_classes import DIMENSIONS, RANGE, SIDE, SURENESS, sureness_
 from codec.neighbour_rows import LOG_BITS
 from codec.neighbour_tables import HIDDEN_BITS, NAMES, OUTPUT_BITS
 from codec.neighbours import Canvases, stages
-from codec.tokens import Books, Part, from_dense, known_of, select
+from codec.parts import Part, known_of, select
+from codec.tokens import Books, from_dense
 from codec.training.token_maps import HISTOGRAM_RATIOS, TokenMaps
 
 HIDDEN = 32

@@ -22,9 +22,10 @@ from codec.entropy import CONTEXT, LEAST_BITS, MODELS, NEIGHBOURS, WIRE, quantiz
 from codec.errors import BitstreamError
 from codec.interleave import METHODS
 from codec.model import Codec
+from codec.parts import Known, select
 from codec.rate_request import Packing
 from codec.slices import Place, decode_slice
-from codec.tokens import Books, Known, Tokens, cell_of, select
+from codec.tokens import Books, Tokens, cell_of
 from codec.vqs import read_vqs, write_vqs
 from tests.codec.made import grids, random_tokens, shares, with_neighbours
 from tests.codec.test_bitstream import holds_no_wrong_token, peak_bytes, seconds

@@ -25,8 +25,9 @@ from codec.neighbour_rows import POWERS, weights_of
 from codec.neighbour_sizes import NeighbourSizes
 from codec.neighbour_tables import NeighbourTables
 from codec.neighbours import EARLIER, NEARNESS, OFFSETS, Canvases, Stage, passes, stages
+from codec.parts import known_of, select
 from codec.slices import Flags, Place, decode_slice, flags_size
-from codec.tokens import FULL, Books, Tokens, known_of, quarters_of, select, to_dense
+from codec.tokens import FULL, Books, Tokens, quarters_of, to_dense
 from codec.vqs import read_vqs, write_vqs
 from tests.codec.made import (
     CODES,

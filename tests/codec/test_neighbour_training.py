@@ -11,7 +11,8 @@ from codec.entropy import SymbolWriter
 from codec.errors import CheckpointError
 from codec.model import Codec
 from codec.neighbour_tables import NAMES, NeighbourTables, NeighbourWeights
-from codec.tokens import from_dense, known_of
+from codec.parts import known_of
+from codec.tokens import from_dense
 from codec.training import neighbour_tables as training
 from codec.training.neighbour_tables import fit_neighbours, samples_of
 from codec.training.token_maps import TokenMaps

@@ -8,21 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codec.books import check_codes
+from codec.parts import Part, merge, select
 from codec.quadtree import check_quad_tree, collapse, expand, levels_of_quarters, starts
-from codec.tokens import (
-    FULL,
-    Books,
-    Part,
-    Tokens,
-    block_of,
-    from_dense,
-    merge,
-    positions,
-    quarters_of,
-    select,
-    to_dense,
-    with_lost_blocks,
-)
+from codec.tokens import FULL, Books, Tokens, block_of, from_dense, positions, quarters_of, to_dense, with_lost_blocks
 from tests.codec.made import any_tokens, random_tokens
 
 
