@@ -111,7 +111,7 @@ class JointTraining:
             parts["anchor"] = y.new_zeros(())
             if recipe.anchor_weight:
                 parts["anchor"] = self._drift(maps, y, torch.from_numpy(~sample.lost.any(1)).to(self.device))
-        loss = parts["distortion"] + recipe.squared_weight * (y - x).square().mean()
+        loss = parts["distortion"] + (self._squared_weights(sample) * (y - x).square().mean((1, 2, 3))).mean()
         loss = loss + recipe.screen_weight * parts["screen"]
         if self.perceptual is not None:  # in single precision: differences of near features have few digits
             distance = self.perceptual.shaken(y, x)
@@ -144,6 +144,11 @@ class JointTraining:
         recipe, coarse = self.recipe, np.array([ratios[2] == 1 for ratios in sample.ratios])
         weights = np.where(coarse, recipe.coarse_perceptual_weight, recipe.perceptual_weight)
         weights = weights * (1 - sample.lost.mean(1)) ** recipe.restraint
+        return torch.from_numpy(weights.astype(np.float32)).to(self.device)
+
+    def _squared_weights(self, sample: Sample) -> Tensor:
+        """Of each picture, [B]."""
+        weights = self.recipe.squared_weight + self.recipe.holed_squared_weight * sample.lost.any(1)
         return torch.from_numpy(weights.astype(np.float32)).to(self.device)
 
     def _drift(self, maps: LatentMaps, y: Tensor, whole: Tensor) -> Tensor:

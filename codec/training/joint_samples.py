@@ -44,6 +44,7 @@ class JointRecipe:
         restraint: Where a share s of the blocks is lost, `squeeze` has (1 - s) ^ restraint of its weight, for texture
             that is invented beside guesses is mostly wrong.
         squared_weight: Of the mean squared error, which is what PSNR asks for.
+        holed_squared_weight: As much more of it for the pictures that lose blocks.
         screen_weight: Of dots that repeat with the grid (`codec.training.losses.screen`).
         entropy_weight: Of the cross-entropy of the lost tokens, in nats.
         anchor_weight: Of the distortion between lossless pictures and those of the decoder it began with.
@@ -70,6 +71,7 @@ class JointRecipe:
     coarse_perceptual_weight: float = 8.0
     restraint: float = 0.0
     squared_weight: float = 0.0
+    holed_squared_weight: float = 0.0
     screen_weight: float = 200.0
     entropy_weight: float = 0.02
     anchor_weight: float = 3.0

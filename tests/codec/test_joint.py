@@ -155,6 +155,16 @@ def test_squeeze_weighs_less_where_more_is_lost() -> None:
     assert weights.tolist() == pytest.approx([2.0, 0.0, 9.0 * (2 / 3) ** 2])
 
 
+def test_squared_errors_may_weigh_more_where_blocks_are_lost() -> None:
+    lost = np.arange(9) < np.array([[0], [9], [1]])
+    sample = Sample(np.zeros((3, 48, 48, 3), np.uint8), None, [(0.0, 0.0, 1.0)] * 3, lost, lost, "expected")
+    for recipe, wanted in (
+        (replace(RECIPE, squared_weight=30.0), [30.0, 30.0, 30.0]),
+        (replace(RECIPE, squared_weight=10.0, holed_squared_weight=20.0), [10.0, 30.0, 30.0]),
+    ):
+        assert training(recipe)._squared_weights(sample).tolist() == wanted
+
+
 def test_without_losses_or_with_other_methods_there_is_no_entropy() -> None:
     made = training()
     sample = draw(PHOTOGRAPHS, [], replace(RECIPE, holed_share=0.0), 1)
