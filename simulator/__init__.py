@@ -33,6 +33,7 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     sweep_work       what a worker does: cells of one film share all they can
     sweep_store      the folder of a sweep, and its tables
     run              one scenario, one seed: network pass, codec pass, results
+    run_files        what it leaves: tables, pictures, what made them
     results          the results folder: whole or not at all, never over an older one
     frames           where frames come from: photographs with a virtual camera, a folder, a video
     pictures         a file of any kind of picture to 8-bit RGB

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from simulator import media_loader, progress, results, run
+from simulator import media_loader, progress, results, run, run_files
 from simulator.encodings import Encodings
 from simulator.errors import OutputError, SimulatorError
 from simulator.frames import load_frames
@@ -146,12 +146,12 @@ def _simulate(cells: Sequence[Cell], job: Job, store: Store) -> None:
     film.projector.trim()
     film.projector.prepare(streams)
     for cell, stream in zip(cells, streams, strict=True):
-        passes = run.Passes(session, film.projector.show(stream), {})
+        passes = run_files.Passes(session, film.projector.show(stream), {})
 
-        def fill(folder: Path, cell: Cell = cell, passes: run.Passes = passes, since: float = start) -> None:
-            run.write(folder, cell.scenario, film.codec, passes)
+        def fill(folder: Path, cell: Cell = cell, passes: run_files.Passes = passes, since: float = start) -> None:
+            run_files.write(folder, cell.scenario, film.codec, passes)
             if job.pictures:
-                run.write_pictures(folder, cell.scenario, passes.playback)
+                run_files.write_pictures(folder, cell.scenario, passes.playback)
             results.write_json(folder / "timing.json", {"wall_s": round(time.perf_counter() - since, 3)})
 
         store.write(cell.name, fill)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from simulator import media_loader, metrics, records, results, run, scenario
+from simulator import media_loader, metrics, records, results, run, run_files, scenario
 from simulator.errors import MediaError, OutputError, TraceError
 from simulator.media import DecodedFrame
 from simulator.metrics import measure_psnr
@@ -210,9 +210,9 @@ def test_finished_results_take_the_first_free_name(tmp_path: Path) -> None:
 
 def test_pictures_kept_show_the_first_damaged_frame_of_each_part() -> None:
     table = pd.DataFrame({"tokens_missing": [0, 0, 3, 9, 0, 5, 0, 0], "frozen": [False] * 5 + [True] + [False] * 2})
-    assert run.frames_to_keep(table, 4) == [0, 2, 4, 6]
-    assert run.frames_to_keep(table, 2) == [2, 4] and run.frames_to_keep(table, 0) == []
-    assert run.frames_to_keep(table, 99) == list(range(8))
+    assert run_files.frames_to_keep(table, 4) == [0, 2, 4, 6]
+    assert run_files.frames_to_keep(table, 2) == [2, 4] and run_files.frames_to_keep(table, 0) == []
+    assert run_files.frames_to_keep(table, 99) == list(range(8))
 
 
 # Codecs by name

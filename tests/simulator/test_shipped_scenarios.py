@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator import run, scenario
+from simulator import run, run_files, scenario
 from simulator.channel import traces
 from simulator.metrics import measure_psnr, network_summary
 from simulator.records import to_frame
@@ -21,7 +21,7 @@ def test_a_second_of_every_shipped_scenario_runs_with_the_toy_codec(path: Path) 
     fps = scenario.load(path).source.fps
     short = scenario.load(path, [*TOY, f"source.count={math.ceil(fps)}", "source.size=[128, 128]"])
     passes = run.run_passes(short, ToyCodec(), measure_psnr)
-    frames = run.frame_table(short, ToyCodec(), passes)
+    frames = run_files.frame_table(short, ToyCodec(), passes)
     found = network_summary(frames, to_frame(passes.session.packets), short.source.fps)
     assert len(frames) == math.ceil(fps) and found["goodput_kbps"] > 0
 

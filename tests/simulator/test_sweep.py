@@ -17,7 +17,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simulator import cli, progress, run, scenario, sweep, sweep_claims, sweep_grid, sweep_pool, sweep_store, sweep_work
+from simulator import (
+    cli,
+    progress,
+    run,
+    run_files,
+    scenario,
+    sweep,
+    sweep_claims,
+    sweep_grid,
+    sweep_pool,
+    sweep_store,
+    sweep_work,
+)
 from simulator.errors import MediaError, PoolError, ScenarioError
 from simulator.media import DecodedFrame, Slice
 from simulator.report.read import read
@@ -369,7 +381,7 @@ def test_fail_fast_stops_at_the_first(tmp_path: Path) -> None:
 
 
 def test_a_failure_that_passes_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, left = run.write, [3]
+    real, left = run_files.write, [3]
 
     def flaky(*arguments: Any) -> Any:
         if left[0]:
@@ -377,7 +389,7 @@ def test_a_failure_that_passes_is_forgotten(tmp_path: Path, monkeypatch: pytest.
             raise OSError(5, "Input/output error")
         return real(*arguments)
 
-    monkeypatch.setattr("simulator.run.write", flaky)
+    monkeypatch.setattr("simulator.run_files.write", flaky)
     assert swept(tmp_path, retries=3).done == 12
 
 
@@ -386,7 +398,7 @@ def test_a_failure_that_passes_is_forgotten(tmp_path: Path, monkeypatch: pytest.
 
 def trouble(monkeypatch: pytest.MonkeyPatch, error: BaseException, after: int = 3) -> None:
     """Writing a cell fails from the given one on."""
-    real, written = run.write, [0]
+    real, written = run_files.write, [0]
 
     def write(*arguments: Any) -> Any:
         written[0] += 1
@@ -394,7 +406,7 @@ def trouble(monkeypatch: pytest.MonkeyPatch, error: BaseException, after: int = 
             raise error
         return real(*arguments)
 
-    monkeypatch.setattr("simulator.run.write", write)
+    monkeypatch.setattr("simulator.run_files.write", write)
 
 
 @pytest.mark.parametrize(
