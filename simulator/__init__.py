@@ -113,6 +113,8 @@ are concealed, and every step leaves a row in a table. The modules, in the order
     report.estimates tables: quality, falls, differences, tokens, transport
     report.style     colours, units, one look; figures to files and to the page
     report.run_figures the three figures of a single run
+    report.drawing   a figure with its words
+    report.axes      lines, dots, ticks, legends
     report.curves    quality, differences and tokens against loss; quality against rate
     report.spread    distributions of delays and freezes
     report.pictures  kept pictures: a typical and a bad frame, clips to scrub through

@@ -8,6 +8,8 @@
     estimates     tables: quality, falls, differences, tokens, transport
     style         colours, units, one look; figures to files and to the page
     run_figures   the three figures of a single run
+    drawing       a figure with its words
+    axes          lines, dots, ticks and legends that figures of estimates share
     curves        quality, differences and tokens against loss; quality against rate
     spread        distributions of delays and freezes
     pictures      kept pictures: a typical and a bad frame, clips to scrub through

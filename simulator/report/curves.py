@@ -6,49 +6,24 @@ stand side by side: as bands they would overlap and mix their colours into one t
 """
 
 import math
-import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from simulator.metrics import LOWER_IS_BETTER
-from simulator.report.bootstrap import Floats
+from simulator.report.axes import (
+    MOST_SCHEMES,
+    draw_ceiling,
+    draw_dots,
+    draw_legend,
+    draw_lines,
+    label_losses,
+    label_percent,
+    new_figure,
+)
+from simulator.report.drawing import MOST_FACETS, Drawing, spread_out
 from simulator.report.study import Study
-from simulator.report.style import GREY, MARKERS, SCHEMES, words
-
-T = TypeVar("T")
-
-MOST_SCHEMES = len(SCHEMES)
-MOST_FACETS = 3
-LINE = 52  # characters of a label that stand side by side under a figure
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure with its words.
-
-    Attributes:
-        name: Of its files.
-        title, caption: Above and below it.
-        alt: What it shows, for those who cannot see it.
-        figure: The figure, until it is saved.
-        cells: The cells it was made of; empty for all.
-    """
-
-    name: str
-    title: str
-    caption: str
-    alt: str
-    figure: Figure | None
-    cells: tuple[str, ...] = field(default=())
+from simulator.report.style import GREY, words
 
 
 def quality_drawings(study: Study, quality: pd.DataFrame) -> list[Drawing]:
@@ -62,19 +37,19 @@ def quality_drawings(study: Study, quality: pd.DataFrame) -> list[Drawing]:
 
 
 def _quality(study: Study, table: pd.DataFrame, metric: str, rate: str) -> Drawing:
-    figure, axes = _new(study.schemes)
+    figure, axes = new_figure(study.schemes)
     at = f", {study.roles.rate} {rate}" if rate else ""
     if len(study.losses) > 1:
-        _lines(axes, table, study.schemes)
-        _ceiling(axes, table)
-        _loss_axis(axes, study.losses)
+        draw_lines(axes, table, study.schemes)
+        draw_ceiling(axes, table)
+        label_losses(axes, study.losses)
         axes.set_ylabel(words(metric))
         title = f"{words(metric)} against loss{at}"
     else:
-        _dots(axes, table, study.schemes)
+        draw_dots(axes, table, study.schemes)
         axes.set_xlabel(words(metric))
         title = f"{words(metric)} by scheme{at}"
-    _legend(figure, axes)
+    draw_legend(figure, axes)
     sent = _wire_words(study, rate)
     caption = f"Mean over all frames of a condition. {_interval_words(table)}{sent}{_too_many(study)}"
     return Drawing(_file("quality", metric, rate), title, caption, _told(table, title), figure)
@@ -92,20 +67,20 @@ def difference_drawings(study: Study, differences: pd.DataFrame) -> list[Drawing
 
 
 def _difference(study: Study, table: pd.DataFrame, metric: str, rate: str) -> Drawing:
-    figure, axes = _new(list(dict.fromkeys(table["scheme"].astype(str))))
+    figure, axes = new_figure(list(dict.fromkeys(table["scheme"].astype(str))))
     baseline = study.baseline_words
     at = f", {study.roles.rate} {rate}" if rate else ""
     label = f"{words(metric).split(' (lower')[0]}\nminus baseline"
     if len(study.losses) > 1:
-        _lines(axes, table, study.schemes)
+        draw_lines(axes, table, study.schemes)
         axes.axhline(0, color=GREY, linewidth=1, linestyle=":", label=f"baseline ({baseline})")
-        _loss_axis(axes, study.losses)
+        label_losses(axes, study.losses)
         axes.set_ylabel(label)
     else:
-        _dots(axes, table, study.schemes)
+        draw_dots(axes, table, study.schemes)
         axes.axvline(0, color=GREY, linewidth=1, linestyle=":", label=f"baseline ({baseline})")
         axes.set_xlabel(label.replace("\n", " "))
-    _legend(figure, axes)
+    draw_legend(figure, axes)
     sides = ("below", "above") if len(study.losses) > 1 else ("left of", "right of")
     side = sides[not metric.startswith(LOWER_IS_BETTER)]
     title = f"{words(metric).split(' (')[0]}: difference from {baseline}{at}"
@@ -123,14 +98,14 @@ def token_drawings(study: Study, tokens: pd.DataFrame) -> list[Drawing]:
         table = tokens[tokens["rate"].astype(str) == rate]
         if table.empty or not table["mean"].any():
             continue
-        figure, axes = _new(study.schemes)
+        figure, axes = new_figure(study.schemes)
         many = table["loss"].nunique() > 1
-        (_lines if many else _dots)(axes, table, study.schemes)
+        (draw_lines if many else draw_dots)(axes, table, study.schemes)
         value_axis = axes.yaxis if many else axes.xaxis
-        _percent(value_axis, "lost tokens guessed exactly (%)")
+        label_percent(value_axis, "lost tokens guessed exactly (%)")
         if many:
-            _loss_axis(axes, study.losses)
-        _legend(figure, axes)
+            label_losses(axes, study.losses)
+        draw_legend(figure, axes)
         title = "Tokens guessed exactly" + (f", {study.roles.rate} {rate}" if rate else "")
         caption = f"Of the tokens that were missing when their frame was due. {_interval_words(table)}"
         drawings.append(Drawing(_file("tokens", "", rate), title, caption, _told(table, title), figure))
@@ -156,105 +131,18 @@ def rate_drawings(study: Study, quality: pd.DataFrame) -> list[Drawing]:
 
 
 def _rate(study: Study, table: pd.DataFrame, metric: str, loss: float) -> Drawing:
-    figure, axes = _new(study.schemes)
-    _lines(axes, table, study.schemes, x="bpp")
+    figure, axes = new_figure(study.schemes)
+    draw_lines(axes, table, study.schemes, x="bpp")
     if table["bpp"].max() > 4 * table["bpp"].min():
         axes.set_xscale("log")
     axes.set_xlabel("bits a pixel on the wire, headers and repair included")
     axes.set_ylabel(words(metric))
-    _legend(figure, axes)
+    draw_legend(figure, axes)
     at = "" if math.isnan(loss) else f" at {loss * 100:.3g} % packet loss"
     title = f"{words(metric).split(' (')[0]} against rate{at}"
     caption = f"Every byte sent counts. {_interval_words(table)}{_too_many(study)}"
     name = _file("rate", metric, "" if math.isnan(loss) else f"loss_{loss * 100:g}")
     return Drawing(name, title, caption, _told(table, title), figure)
-
-
-def spread_out(values: Sequence[T], most: int) -> list[T]:
-    """At most `most` of the values, evenly chosen, first and last among them.
-
-    >>> spread_out([1, 2, 3, 4, 5], 3)
-    [1, 3, 5]
-    """
-    if len(values) <= most:
-        return list(values)
-    return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]
-
-
-def _new(labels: Sequence[str]) -> tuple[Figure, Axes]:
-    lines = sum(len(textwrap.wrap(label, LINE)) for label in labels[:MOST_SCHEMES])
-    rows = math.ceil(lines / _columns(labels))
-    figure = Figure(figsize=(4.2, 2.8 + 0.2 * rows), layout="constrained")
-    return figure, figure.subplots()
-
-
-def _columns(labels: Sequence[str]) -> int:
-    return max(1, min(4, len(labels), 58 // (max(map(len, labels)) + 7)))
-
-
-def _lines(axes: Axes, table: pd.DataFrame, schemes: Sequence[str], x: str = "loss") -> None:
-    """A line a scheme with its intervals; a scheme keeps its colour and marker in all figures.
-
-    Each is thinner than the one beneath it, so that of two that coincide both are seen.
-    """
-    shown = [name for name in schemes[:MOST_SCHEMES] if (table["scheme"].astype(str) == name).any()]
-    looks = {name: (SCHEMES[i], MARKERS[i]) for i, name in enumerate(schemes[:MOST_SCHEMES])}
-    beside = _beside(table[x].to_numpy(dtype=float), len(shown)) if x == "loss" else [0.0] * len(shown)
-    for size, name, shift in zip(np.linspace(1.0, 0.6, len(shown)), shown, beside, strict=True):
-        colour, marker = looks[name]
-        part = table[table["scheme"].astype(str) == name].sort_values(x)
-        if part["low"].notna().any():
-            axes.vlines(part[x] + shift, part["low"], part["high"], color=colour, linewidth=1.2, alpha=0.75)
-        sns.lineplot(
-            x=part[x], y=part["mean"], ax=axes, color=colour, marker=marker, markersize=7 * size, markeredgewidth=0,
-            linewidth=1.9 * size, label=name, errorbar=None, legend=False,
-        )  # fmt: skip
-
-
-def _beside(places: Floats, count: int) -> list[float]:
-    """Shifts that set so many bars side by side around each place, narrow enough not to meet those of the next."""
-    apart = np.diff(np.unique(places))
-    if not apart.size:
-        return [0.0] * count
-    step = min(0.014 * apart.sum(), 0.7 * apart.min() / count)
-    return [step * (number - (count - 1) / 2) for number in range(count)]
-
-
-def _dots(axes: Axes, table: pd.DataFrame, schemes: Sequence[str]) -> None:
-    """A row a scheme, with its interval as a bar."""
-    shown = [name for name in schemes[:MOST_SCHEMES] if (table["scheme"].astype(str) == name).any()]
-    for row, name in enumerate(shown):
-        part, look = table[table["scheme"].astype(str) == name].iloc[0], schemes.index(name)
-        axes.hlines(row, part["low"], part["high"], color=SCHEMES[look], linewidth=2)
-        axes.plot(part["mean"], row, color=SCHEMES[look], marker=MARKERS[look], linestyle="none")
-    axes.set_yticks(range(len(shown)), ["\n".join(textwrap.wrap(name, LINE // 2)) for name in shown])
-    axes.set_ylim(len(shown) - 0.4, -0.6)
-
-
-def _ceiling(axes: Axes, table: pd.DataFrame) -> None:
-    """What is reached with nothing lost, where that is the same for all."""
-    best = table["lossless"]
-    if best.max() - best.min() <= 0.005 * abs(best.mean()):
-        axes.axhline(best.mean(), color=GREY, linewidth=1, linestyle=":", label="nothing lost")
-
-
-def _loss_axis(axes: Axes, losses: Sequence[float]) -> None:
-    """With a tick at each loss rate that was run, if they stand apart."""
-    if np.diff(losses).min() > 0.06 * (losses[-1] - losses[0]):
-        axes.set_xticks(losses)
-    _percent(axes.xaxis, "loss rate set (%)")
-
-
-def _percent(axis: Axis, label: str) -> None:
-    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{share * 100:g}"))
-    axis.set_label_text(label)
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if labels:
-        whole = ["\n".join(textwrap.wrap(label, LINE)) for label in labels]
-        figure.legend(handles, whole, loc="outside lower center", ncols=_columns(labels), frameon=False)
 
 
 def _wire_words(study: Study, rate: str) -> str:

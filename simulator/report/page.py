@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from simulator.report.curves import Drawing
+from simulator.report.drawing import Drawing
 from simulator.report.pictures import VERSIONS, Clip, Still, Strip
 from simulator.report.provenance import address, flat, source
 from simulator.report.strips import HEADS

@@ -19,7 +19,7 @@ from PIL import Image
 
 from simulator.errors import OutputError
 from simulator.metrics import LOWER_IS_BETTER
-from simulator.report.curves import spread_out
+from simulator.report.drawing import spread_out
 from simulator.report.labels import three_digits
 from simulator.report.schemes import CONDITION
 from simulator.report.study import Study

@@ -12,7 +12,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from simulator.report.curves import MOST_FACETS, Drawing, spread_out
+from simulator.report.drawing import MOST_FACETS, Drawing, spread_out
 from simulator.report.labels import three_digits
 from simulator.report.read import packet_delays_ms
 from simulator.report.study import Study

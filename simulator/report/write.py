@@ -15,7 +15,7 @@ import pandas as pd
 from simulator.errors import OutputError
 from simulator.records import replacing, write_csv
 from simulator.report import curves, estimates, run_figures, spread, strips, tables
-from simulator.report.curves import Drawing
+from simulator.report.drawing import Drawing
 from simulator.report.estimates import DEFAULT_FALLS, Fall
 from simulator.report.page import Figure, Page, figure_of
 from simulator.report.pictures import Album

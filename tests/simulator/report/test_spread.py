@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from simulator.errors import OutputError
-from simulator.report.curves import _beside
+from simulator.report.axes import shifts
 from simulator.report.read import read
 from simulator.report.spread import networks, packet_delays, spread_drawings
 from simulator.report.study import Study, study
@@ -60,6 +60,6 @@ def test_packets_that_are_gone_draw_nothing_and_torn_ones_are_named(sweep: Path,
 
 def test_bars_stand_beside_one_another_and_never_meet_those_of_the_next_loss() -> None:
     losses = np.array([0.0, 0.01, 0.4])
-    shifts = _beside(losses, 4)
-    assert sum(shifts) == pytest.approx(0) and np.ptp(shifts) < 0.01 and len(set(shifts)) == 4
-    assert _beside(np.array([0.2]), 3) == [0.0] * 3
+    beside = shifts(losses, 4)
+    assert sum(beside) == pytest.approx(0) and np.ptp(beside) < 0.01 and len(set(beside)) == 4
+    assert shifts(np.array([0.2]), 3) == [0.0] * 3

@@ -13,7 +13,8 @@ from PIL import Image
 from simulator import cli, records, run
 from simulator.errors import OutputError
 from simulator.report import estimates
-from simulator.report.curves import Drawing, difference_drawings, quality_drawings
+from simulator.report.curves import difference_drawings, quality_drawings
+from simulator.report.drawing import Drawing
 from simulator.report.pictures import Album
 from simulator.report.read import read
 from simulator.report.study import study
