@@ -24,11 +24,11 @@ quadtree      levels of a block's quarters <-> levels of its tokens
 books         which block takes which coarse codebook
 interleave    which block travels in which slice
 entropy       symbols <-> bytes
-tables        probabilities of the indices of each codebook
 neighbours    what is known around a token when its turn comes
 neighbour_classes  that, cut into classes
 neighbour_rows  the probabilities of a class, made when it is first met
 neighbour_tables  probabilities chosen by it
+tables        probabilities of the indices of each codebook, by neighbours or not
 neighbour_sizes  what all that may be sent costs with these
 granularity_map  which blocks are split, as symbols
 payload       granularity and indices of some blocks <-> bytes

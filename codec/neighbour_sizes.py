@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from codec.books import book_of_block
 from codec.entropy import UNIT_BITS
 from codec.granularity_map import KINDS, kinds_of
+from codec.neighbour_tables import NeighbourTables
 from codec.neighbours import EARLIER, FEW, PASSES, REACH, WEIGHTS, offsets, passes
 from codec.payload import payload_bytes
-from codec.tables import ByNeighbours
 from codec.tokens import FULL, Books
 
 MOST_PLACES = 1 << 22  # of the canvases of slices that are weighed together: 64 MB
@@ -58,7 +58,7 @@ class NeighbourSizes:
 
     def __init__(
         self,
-        tables: ByNeighbours,
+        tables: NeighbourTables,
         coarse: Sequence[NDArray[np.int64]],
         finer: Callable[[int], NDArray[np.int64]],
         slice_of_block: NDArray[np.int64],

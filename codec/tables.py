@@ -1,7 +1,7 @@
 """Tables: integer probabilities of the indices of each codebook, fixed when weights are exported."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,43 +12,16 @@ from codec.entropy import (
     LEAST_BITS,
     NEIGHBOURS,
     UNIT_BITS,
-    SymbolReader,
-    SymbolWriter,
     categorical,
     cost_of,
     quantize,
     uniform,
 )
 from codec.errors import BitstreamError, CheckpointError
-from codec.parts import Known
+from codec.neighbour_tables import NeighbourTables
 
 MAX_CODES_BITS = 15  # log2 K has four bits on the wire
 NOTHING = np.zeros(0, np.int64)
-
-
-class ByNeighbours(Protocol):
-    """Tables chosen by the neighbours of a token: codec/neighbour_tables.py."""
-
-    def write(
-        self, writers: Sequence[SymbolWriter], known: Sequence[Known], index: Sequence[NDArray[np.int32]]
-    ) -> NDArray[np.int64]:
-        """Append the indices of each slice, all of one grid; returns their costs in units of 2^-16 bits."""
-
-    def read(self, readers: Sequence[SymbolReader], known: Sequence[Known]) -> list[NDArray[np.int32] | BitstreamError]:
-        """Inverse of `write`: the indices of each slice, or an error if none have these bytes."""
-
-    def points(self, canvas: int, level: int, book: NDArray[np.uint8], index: NDArray[Any]) -> NDArray[np.int64]:
-        """What indices of a level stand for on the canvas of a level, packed, int64 [m]."""
-
-    def costs(
-        self,
-        level: int,
-        number: NDArray[np.int64],
-        book: NDArray[np.uint8],
-        sums: NDArray[np.int64],
-        index: NDArray[Any],
-    ) -> NDArray[np.int64]:
-        """Cost of each token of a level, [m] of each: pass, book, sums around it, index; in units of 2^-16 bits."""
 
 
 class Tables:
@@ -64,7 +37,7 @@ class Tables:
         self,
         weights: NDArray[np.int64],
         coarse: Sequence[NDArray[np.int64]] = (),
-        neighbours: ByNeighbours | None = None,
+        neighbours: NeighbourTables | None = None,
     ) -> None:
         self.weights, self.coarse, self.neighbours = weights, tuple(coarse), neighbours
         self.codes = int(weights.shape[1])
@@ -82,7 +55,7 @@ class Tables:
         cls,
         counts: NDArray[np.integer[Any]],
         coarse: NDArray[np.integer[Any]] = NOTHING,
-        neighbours: ByNeighbours | None = None,
+        neighbours: NeighbourTables | None = None,
     ) -> "Tables":
         """Tables from histograms as stored with the weights.
 
@@ -114,7 +87,7 @@ class Tables:
         """What a request comes to with these tables: `static` is the best that they have."""
         return NEIGHBOURS if entropy_model == "static" and self.neighbours is not None else entropy_model
 
-    def by_neighbours(self) -> ByNeighbours:
+    def by_neighbours(self) -> NeighbourTables:
         """The tables by neighbours.
 
         Raises:
